@@ -1,0 +1,58 @@
+//! The shared vocabulary of moheng: the Prometheus data model, its exposition formats, and the two seams
+//! between what produces samples, what stores them and what queries them.
+//!
+//! The crate is pure: it opens no file, starts no thread and awaits nothing.
+//!
+//! * [`Labels`] identify a series; [`Matcher`]s select series.
+//! * [`SeriesSource`] is the read seam: select series in a time range and decode their samples in batches.
+//! * [`SampleSink`] is the write seam: append a batch of samples, with a result per sample.
+//! * [`MemorySource`] is the obvious implementation of both. Examples and tests use it, and the real
+//!   database is compared with it.
+//!
+//! ```
+//! use moheng_metrics::{AppendBatch, Labels, Matcher, MemorySource, SampleBuffer, SampleSink, Select, SeriesSource};
+//!
+//! let store = MemorySource::new();
+//! let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
+//! let mut batch = AppendBatch::new();
+//! batch.push_labels(&labels, 15_000, 1.0);
+//! batch.push_labels(&labels, 30_000, 0.0);
+//! store.append(&batch)?;
+//!
+//! let select = Select::new(vec![Matcher::equal("__name__", "up")], 0, 60_000);
+//! let mut cursor = store.select(&select)?;
+//! let mut series = cursor.next_series()?.expect("one series matches");
+//! let mut samples = SampleBuffer::new();
+//! while series.samples.read(&mut samples)? {}
+//! assert_eq!(series.labels, labels);
+//! assert_eq!(samples.floats.timestamps_ms, [15_000, 30_000]);
+//! assert_eq!(samples.floats.values, [1.0, 0.0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod clock;
+mod family;
+mod labels;
+mod matcher;
+mod memory;
+mod sample;
+mod sink;
+mod source;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use clock::{Clock, SystemClock};
+pub use family::{Metric, MetricFamily, MetricKind};
+pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
+pub use matcher::{MatchOp, Matcher, Pattern, PatternError};
+pub use memory::MemorySource;
+pub use sample::{STALE_NAN, Sample, is_stale_nan};
+pub use sink::{
+    AppendBatch, AppendEntry, Appended, SampleError, SampleOutcome, SampleSink, SeriesKey, SeriesRef,
+    SinkError,
+};
+pub use source::{
+    FloatColumns, SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SeriesOrder,
+    SeriesSource, SourceError,
+};
