@@ -6,6 +6,7 @@
 //! * [`Labels`] identify a series; [`Matcher`]s select series.
 //! * [`SeriesSource`] is the read seam: select series in a time range and decode their samples in batches.
 //! * [`SampleSink`] is the write seam: append a batch of samples, with a result per sample.
+//! * [`TextParser`] and [`write_text`] read and write the text exposition format.
 //! * [`MemorySource`] is the obvious implementation of both. Examples and tests use it, and the real
 //!   database is compared with it.
 //!
@@ -31,10 +32,13 @@
 //! ```
 
 mod clock;
+mod duration;
+mod exposition;
 mod family;
 mod labels;
 mod matcher;
 mod memory;
+mod number;
 mod sample;
 mod sink;
 mod source;
@@ -43,11 +47,14 @@ mod source;
 pub mod testing;
 
 pub use clock::{Clock, SystemClock};
+pub use duration::{DurationError, format_duration, parse_duration_ms};
+pub use exposition::{ParseError, TEXT_CONTENT_TYPE, TextEntry, TextParser, TextSample, write_text};
 pub use family::{Metric, MetricFamily, MetricKind};
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
 pub use matcher::{MatchOp, Matcher, Pattern, PatternError};
 pub use memory::MemorySource;
-pub use sample::{STALE_NAN, Sample, is_stale_nan};
+pub use number::{format_float, format_json_float, parse_float};
+pub use sample::{NORMAL_NAN, STALE_NAN, Sample, is_stale_nan};
 pub use sink::{
     AppendBatch, AppendEntry, Appended, SampleError, SampleOutcome, SampleSink, SeriesKey, SeriesRef,
     SinkError,

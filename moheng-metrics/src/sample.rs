@@ -3,6 +3,9 @@
 /// The value that marks a series as gone: a NaN with this exact bit pattern, as in Prometheus.
 pub const STALE_NAN: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
+/// The NaN of ordinary samples, as in Prometheus: what the text `NaN` is read as.
+pub const NORMAL_NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+
 /// Whether `value` is the stale marker. Any other NaN is an ordinary value.
 pub fn is_stale_nan(value: f64) -> bool {
     value.to_bits() == STALE_NAN.to_bits()

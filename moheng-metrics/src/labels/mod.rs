@@ -16,6 +16,9 @@ pub const METRIC_NAME: &str = "__name__";
 /// Lengths below this take one byte in the packed form; longer ones take this byte and three more.
 const LONG_LENGTH_MARK: u8 = 0xff;
 
+/// The longest name or value the packed form can hold.
+pub(crate) const MAX_TEXT_BYTES: usize = (1 << 24) - 1;
+
 /// An immutable set of label names and values, sorted by name, names unique, no value empty.
 ///
 /// One allocation holds all of it and clones share that allocation. The packed form is the one Prometheus

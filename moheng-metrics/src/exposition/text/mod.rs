@@ -1,0 +1,11 @@
+//! The text format: version 0.0.4, and the quoted names that version 1.0.0 adds.
+//!
+//! `scanner` knows characters, `series` the grammar of `name{label="value"}`, `parser` that of lines.
+
+mod parser;
+mod scanner;
+mod series;
+mod writer;
+
+pub use parser::{TextEntry, TextParser, TextSample};
+pub use writer::{TEXT_CONTENT_TYPE, write_text};

@@ -1,0 +1,203 @@
+//! [`Scanner`]: a position in the text, and the characters the format is made of.
+
+use memchr::{memchr, memchr2};
+
+use crate::ParseError;
+
+/// A metric name may contain this byte.
+const METRIC: u8 = 1;
+/// A label name may contain this byte.
+const LABEL: u8 = 2;
+/// A digit, which no name starts with.
+const DIGIT: u8 = 4;
+
+const CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let character = byte as u8;
+        classes[byte] = match character {
+            b'0'..=b'9' => METRIC | LABEL | DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => METRIC | LABEL,
+            b':' => METRIC,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+}
+
+/// How much of what was found an error message shows.
+const FOUND_BYTES: usize = 40;
+
+/// A position in the text. It never leaves the text, and nothing it does allocates but making an error.
+#[derive(Clone, Debug)]
+pub(super) struct Scanner<'a> {
+    text: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a [u8], position: usize) -> Self {
+        Self { text, position }
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    pub(super) fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.text.get(self.position..).unwrap_or_default()
+    }
+
+    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+        self.text.get(start..self.position).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.get(self.position).copied()
+    }
+
+    /// Moves on by `count` bytes, to the end of the text at most.
+    #[inline]
+    pub(super) fn advance(&mut self, count: usize) {
+        self.position = self.text.len().min(self.position + count);
+    }
+
+    /// Moves behind the last byte.
+    pub(super) fn finish(&mut self) {
+        self.position = self.text.len();
+    }
+
+    /// Moves past `byte` if it comes next.
+    #[inline]
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        let is_next = self.peek() == Some(byte);
+        self.position += usize::from(is_next);
+        is_next
+    }
+
+    /// Moves past blanks and tabs.
+    #[inline]
+    pub(super) fn skip_blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.position += 1;
+        }
+    }
+
+    /// Reads what is left of the line and moves behind its line feed.
+    pub(super) fn rest_of_line(&mut self) -> &'a [u8] {
+        let rest = self.rest();
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        self.advance(length + 1);
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Moves behind the line feed that must come next, where the end of the text counts as one.
+    #[inline]
+    pub(super) fn end_line(&mut self, expected: &str) -> Result<(), ParseError> {
+        if self.eat(b'\n') || self.position == self.text.len() {
+            return Ok(());
+        }
+        Err(self.expected(expected))
+    }
+
+    /// Reads a metric name that is not quoted; empty when none comes next.
+    #[inline]
+    pub(super) fn metric_name(&mut self) -> &'a [u8] {
+        self.name(METRIC)
+    }
+
+    /// Reads a label name that is not quoted; empty when none comes next.
+    #[inline]
+    pub(super) fn label_name(&mut self) -> &'a [u8] {
+        self.name(LABEL)
+    }
+
+    #[inline]
+    fn name(&mut self, class: u8) -> &'a [u8] {
+        let rest = self.rest();
+        if rest
+            .first()
+            .is_none_or(|&first| CLASSES[usize::from(first)] & DIGIT != 0)
+        {
+            return &[];
+        }
+        let length = rest
+            .iter()
+            .position(|&byte| CLASSES[usize::from(byte)] & class == 0)
+            .unwrap_or(rest.len());
+        self.position += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Reads a text between double quotes, of which the first comes next. Backslashes stay in it.
+    #[inline]
+    pub(super) fn quoted(&mut self) -> Result<Quoted<'a>, ParseError> {
+        let start = self.position;
+        self.advance(1);
+        let mut has_escapes = false;
+        while let Some(index) = memchr2(b'"', b'\\', self.rest()) {
+            let is_end = self.rest().get(index) == Some(&b'"');
+            self.advance(index + 1);
+            if is_end {
+                let raw = self.since(start + 1);
+                let raw = raw.split_last().map_or(raw, |(_, raw)| raw);
+                return Ok(Quoted { raw, has_escapes });
+            }
+            has_escapes = true;
+            self.advance(1);
+        }
+        self.position = start;
+        Err(self.error_here("the quote that opens here is never closed".to_owned()))
+    }
+
+    /// An error at the position: `expected` must come here, and does not.
+    #[cold]
+    pub(super) fn expected(&self, expected: &str) -> ParseError {
+        let line = self
+            .rest()
+            .split(|&byte| byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let found = match self.peek() {
+            None => "the end of the text".to_owned(),
+            Some(b'\n') => "the end of the line".to_owned(),
+            Some(b'\r') if line == b"\r" => "a carriage return (lines end with a line feed alone)".to_owned(),
+            Some(_) => {
+                let word = line.split(|byte| matches!(byte, b' ' | b'\t')).next();
+                let word = word.filter(|word| !word.is_empty()).unwrap_or(line);
+                let shown = word.get(..FOUND_BYTES).unwrap_or(word);
+                format!("{:?}", String::from_utf8_lossy(shown))
+            }
+        };
+        self.error_here(format!("expected {expected}, found {found}"))
+    }
+
+    #[cold]
+    pub(super) fn error_here(&self, message: String) -> ParseError {
+        self.error_at(self.position, message)
+    }
+
+    #[cold]
+    pub(super) fn error_at(&self, position: usize, message: String) -> ParseError {
+        ParseError::after(self.text.get(..position).unwrap_or(self.text), message)
+    }
+}
+
+/// What stands between double quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quoted<'a> {
+    /// As written.
+    pub(super) raw: &'a [u8],
+    /// Whether there is a backslash in it.
+    pub(super) has_escapes: bool,
+}

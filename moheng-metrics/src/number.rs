@@ -1,0 +1,375 @@
+//! Floats as text, the way Prometheus and Go's `strconv` read and write them.
+
+use crate::NORMAL_NAN;
+
+/// Powers of ten that a float holds exactly.
+const EXACT_POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+/// Integers up to here are exact as floats.
+const EXACT_MANTISSA: u64 = 1 << 53;
+/// This many decimal digits always fit a `u64`.
+const MANTISSA_DIGITS: usize = 19;
+
+/// Reads a float as the exposition formats write it.
+///
+/// That is what Go's `ParseFloat` takes, less underscores and hexadecimal: decimal digits with an optional point and
+/// exponent, and `Inf`, `Infinity` or `NaN` in any case, `NaN` without a sign. Numbers beyond the range of a float
+/// are refused rather than rounded to infinity. Every `NaN` becomes [`NORMAL_NAN`], so that no text can make a stale
+/// marker.
+///
+/// ```
+/// use moheng_metrics::parse_float;
+///
+/// assert_eq!(parse_float("1.8e+09"), Some(1_800_000_000.0));
+/// assert_eq!(parse_float("-inf"), Some(f64::NEG_INFINITY));
+/// assert_eq!(parse_float("1_000"), None);
+/// assert_eq!(parse_float("1e999"), None);
+/// ```
+pub fn parse_float(text: &str) -> Option<f64> {
+    match scan_exact_float(text.as_bytes()) {
+        Some((value, length)) if length == text.len() => Some(value),
+        _ => parse_any_float(text),
+    }
+}
+
+/// Appends `value` as Go's `strconv` formats it with `'g'` and the shortest digits that read back: the way the
+/// text format writes values.
+///
+/// ```
+/// let mut out = String::new();
+/// moheng_metrics::format_float(1e6, &mut out);
+/// assert_eq!(out, "1e+06");
+/// ```
+pub fn format_float(value: f64, out: &mut String) {
+    if push_small_integer(value, out) || push_special(value, out) {
+        return;
+    }
+    let decimal = Decimal::shortest(value);
+    if (-3..=6).contains(&decimal.point) {
+        decimal.push_plain(out);
+    } else {
+        decimal.push_exponent(out);
+    }
+}
+
+/// Appends `value` as Prometheus's HTTP API and PromQL write it: plain digits, an exponent only below `1e-6` and
+/// from `1e21` on, and `NaN`, `+Inf`, `-Inf`. The API's JSON puts it between quotes; this function does not.
+///
+/// ```
+/// let mut out = String::new();
+/// moheng_metrics::format_json_float(1e20, &mut out);
+/// assert_eq!(out, "100000000000000000000");
+/// ```
+pub fn format_json_float(value: f64, out: &mut String) {
+    if push_small_integer(value, out) || push_special(value, out) {
+        return;
+    }
+    let decimal = Decimal::shortest(value);
+    if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+        decimal.push_plain(out);
+    } else {
+        decimal.push_exponent(out);
+    }
+}
+
+/// Reads the decimal number at the start of `text` if its value follows from one exact multiplication or division,
+/// which covers nearly all that exporters write. Also returns how many bytes it took.
+///
+/// What follows the number is not looked at: the caller checks that the number ends where it must.
+#[inline]
+pub(crate) fn scan_exact_float(text: &[u8]) -> Option<(f64, usize)> {
+    let is_negative = text.first() == Some(&b'-');
+    let mut at = usize::from(is_negative);
+    let mut mantissa = 0_u64;
+    let first_digit = at;
+    while let Some(digit) = digit_at(text, at) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+        at += 1;
+    }
+    let mut digits = at - first_digit;
+    let mut scale = 0_i32;
+    if text.get(at) == Some(&b'.') {
+        at += 1;
+        let first_decimal = at;
+        while let Some(digit) = digit_at(text, at) {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+            at += 1;
+        }
+        digits += at - first_decimal;
+        scale = -((at - first_decimal).min(MANTISSA_DIGITS + 1) as i32);
+    }
+    if digits == 0 || digits > MANTISSA_DIGITS || mantissa > EXACT_MANTISSA {
+        return None;
+    }
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        let (exponent, length) = scan_exponent(text.get(at + 1..)?)?;
+        at += 1 + length;
+        scale += exponent;
+    }
+    let magnitude = match scale {
+        0 => mantissa as f64,
+        1.. => mantissa as f64 * EXACT_POWERS.get(scale as usize)?,
+        _ => mantissa as f64 / EXACT_POWERS.get(scale.unsigned_abs() as usize)?,
+    };
+    Some((if is_negative { -magnitude } else { magnitude }, at))
+}
+
+/// At most three digits of an exponent with an optional sign, and how many bytes they took.
+fn scan_exponent(text: &[u8]) -> Option<(i32, usize)> {
+    let sign_length = usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let mut at = sign_length;
+    let mut exponent = 0;
+    while let Some(digit) = digit_at(text, at) {
+        if at - sign_length == 3 {
+            return None;
+        }
+        exponent = exponent * 10 + digit as i32;
+        at += 1;
+    }
+    if at == sign_length {
+        return None;
+    }
+    Some((if text[0] == b'-' { -exponent } else { exponent }, at))
+}
+
+#[inline]
+fn digit_at(text: &[u8], index: usize) -> Option<u64> {
+    let digit = text.get(index)?.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
+}
+
+fn parse_any_float(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_number = unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.');
+    // The standard library also takes a signed NaN, and rounds what is too large to infinity.
+    let value: f64 = text.parse().ok()?;
+    if value.is_nan() {
+        return (unsigned.len() == text.len()).then_some(NORMAL_NAN);
+    }
+    (value.is_finite() || !is_number).then_some(value)
+}
+
+/// Most counters are small integers; no shortest-digits search is needed for them.
+fn push_small_integer(value: f64, out: &mut String) -> bool {
+    let integer = value as i32;
+    if f64::from(integer).to_bits() != value.to_bits() || !(-999_999..=999_999).contains(&integer) {
+        return false;
+    }
+    let mut digits = [0_u8; 6];
+    let mut start = digits.len();
+    let mut rest = integer.unsigned_abs();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if integer < 0 {
+        out.push('-');
+    }
+    out.extend(digits[start..].iter().map(|&digit| char::from(digit)));
+    true
+}
+
+fn push_special(value: f64, out: &mut String) -> bool {
+    let text = if value.is_nan() {
+        "NaN"
+    } else if value == f64::INFINITY {
+        "+Inf"
+    } else if value == f64::NEG_INFINITY {
+        "-Inf"
+    } else {
+        return false;
+    };
+    out.push_str(text);
+    true
+}
+
+/// The shortest digits that identify a finite float: `0.DIGITS * 10^point`, negated where `is_negative`.
+struct Decimal {
+    is_negative: bool,
+    /// ASCII digits without leading or trailing zeros; a single `0` for zero.
+    digits: [u8; 20],
+    length: usize,
+    point: i32,
+}
+
+impl Decimal {
+    fn shortest(value: f64) -> Self {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value.abs());
+        let (number, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let mut decimal = Self {
+            is_negative: value.is_sign_negative(),
+            digits: [b'0'; 20],
+            length: 0,
+            point: exponent.parse().unwrap_or_default(),
+        };
+        let mut is_fraction = false;
+        for byte in number.bytes() {
+            if byte == b'.' {
+                is_fraction = true;
+                continue;
+            }
+            let is_leading_zero = byte == b'0' && decimal.length == 0;
+            decimal.point += match (is_fraction, is_leading_zero) {
+                (false, false) => 1,
+                (true, true) => -1,
+                _ => 0,
+            };
+            // Seventeen digits identify any float; the zeros that follow them in an integer are implied by `point`.
+            if !is_leading_zero && decimal.length < decimal.digits.len() {
+                decimal.digits[decimal.length] = byte;
+                decimal.length += 1;
+            }
+        }
+        while decimal.length > 1 && decimal.digits[decimal.length - 1] == b'0' {
+            decimal.length -= 1;
+        }
+        if decimal.length == 0 {
+            (decimal.length, decimal.point) = (1, 1);
+        }
+        decimal
+    }
+
+    fn push_plain(&self, out: &mut String) {
+        self.push_sign(out);
+        if self.point <= 0 {
+            out.push_str("0.");
+            push_zeros(self.point.unsigned_abs() as usize, out);
+            self.push_digits(0, self.length, out);
+            return;
+        }
+        let integer_length = self.point as usize;
+        self.push_digits(0, self.length.min(integer_length), out);
+        push_zeros(integer_length.saturating_sub(self.length), out);
+        if self.length > integer_length {
+            out.push('.');
+            self.push_digits(integer_length, self.length, out);
+        }
+    }
+
+    fn push_exponent(&self, out: &mut String) {
+        self.push_sign(out);
+        self.push_digits(0, 1, out);
+        if self.length > 1 {
+            out.push('.');
+            self.push_digits(1, self.length, out);
+        }
+        let exponent = self.point - 1;
+        out.push('e');
+        out.push(if exponent < 0 { '-' } else { '+' });
+        if exponent.unsigned_abs() < 10 {
+            out.push('0');
+        }
+        out.push_str(&exponent.unsigned_abs().to_string());
+    }
+
+    fn push_sign(&self, out: &mut String) {
+        if self.is_negative {
+            out.push('-');
+        }
+    }
+
+    fn push_digits(&self, start: usize, end: usize, out: &mut String) {
+        out.extend(self.digits[start..end].iter().map(|&digit| char::from(digit)));
+    }
+}
+
+fn push_zeros(count: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n('0', count));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::is_stale_nan;
+
+    #[test]
+    fn floats_are_read_as_go_does() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<f64>) {
+            assert_eq!(
+                parse_float(text).map(f64::to_bits),
+                expected.map(f64::to_bits),
+                "{text}"
+            );
+        }
+        for (text, value) in [
+            ("0", 0.0),
+            ("-0", -0.0),
+            ("+1", 1.0),
+            ("12345678901234567", 12_345_678_901_234_567.0),
+            ("9007199254740993", 9_007_199_254_740_992.0),
+            ("99999999999999999999999", 1e23),
+            (".5", 0.5),
+            ("5.", 5.0),
+            ("0.1", 0.1),
+            ("-0.30000000000000004", -0.300_000_000_000_000_04),
+            ("1.8e+09", 1.8e9),
+            ("1E-7", 1e-7),
+            ("1e22", 1e22),
+            ("1e23", 1e23),
+            ("123e-25", 123e-25),
+            ("4.9e-324", 5e-324),
+            ("1e-999", 0.0),
+            ("0.0000000000000000000000000000001", 1e-31),
+            ("inf", f64::INFINITY),
+            ("+Infinity", f64::INFINITY),
+            ("-INF", f64::NEG_INFINITY),
+            ("NaN", NORMAL_NAN),
+            ("nan", NORMAL_NAN),
+        ] {
+            check(text, Some(value));
+        }
+        for text in [
+            "", "-", "+", ".", "e5", "1e", "1e+", "1 ", " 1", "1_0", "0x1p3", "+NaN", "-nan", "1e999",
+            "-1e999", "1.2.3", "--1", "in", "1e1000", "1,5",
+        ] {
+            check(text, None);
+        }
+        assert!(!is_stale_nan(parse_float("NaN").unwrap()));
+    }
+
+    #[test]
+    fn floats_are_written_as_go_does() {
+        for (value, text, json) in [
+            (0.0, "0", "0"),
+            (-0.0, "-0", "-0"),
+            (1.0, "1", "1"),
+            (-15.0, "-15", "-15"),
+            (100_000.0, "100000", "100000"),
+            (999_999.0, "999999", "999999"),
+            (1e6, "1e+06", "1000000"),
+            (-1_234_567.0, "-1.234567e+06", "-1234567"),
+            (123_456.5, "123456.5", "123456.5"),
+            (0.1, "0.1", "0.1"),
+            (0.0001, "0.0001", "0.0001"),
+            (0.000_01, "1e-05", "0.00001"),
+            (0.000_001_5, "1.5e-06", "0.0000015"),
+            (1e-6, "1e-06", "0.000001"),
+            (9.9e-7, "9.9e-07", "9.9e-07"),
+            (1e20, "1e+20", "100000000000000000000"),
+            (1e21, "1e+21", "1e+21"),
+            (1.5e21, "1.5e+21", "1.5e+21"),
+            (f64::MAX, "1.7976931348623157e+308", "1.7976931348623157e+308"),
+            (5e-324, "5e-324", "5e-324"),
+            (1e100, "1e+100", "1e+100"),
+            (123_456_789.125, "1.23456789125e+08", "123456789.125"),
+            (f64::NAN, "NaN", "NaN"),
+            (f64::INFINITY, "+Inf", "+Inf"),
+            (f64::NEG_INFINITY, "-Inf", "-Inf"),
+        ] {
+            let mut out = String::new();
+            format_float(value, &mut out);
+            assert_eq!(out, text);
+            out.clear();
+            format_json_float(value, &mut out);
+            assert_eq!(out, json);
+        }
+    }
+}
