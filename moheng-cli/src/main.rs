@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! moheng: collects, stores and serves metrics.
+
+mod config;
+
+fn main() {
+    let _ = config::load(std::path::Path::new("prometheus.yml"));
+}
