@@ -8,8 +8,11 @@ use std::io::{Write, stdout};
 use moheng_metrics::{MetricFamily, MetricKind, TextEntry, TextParser, write_text};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut jobs =
-        MetricFamily::new("jobs_processed_total", MetricKind::Counter, "Jobs finished since the start.");
+    let mut jobs = MetricFamily::new(
+        "jobs_processed_total",
+        MetricKind::Counter,
+        "Jobs finished since the start.",
+    );
     jobs.push([("queue", "mail")], 12_345.0);
     jobs.push([("queue", "video \"4k\"")], 6.0);
 

@@ -1,5 +1,25 @@
 //! Contract suites and helpers for tests. No stability promise.
+//!
+//! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts.
+//! * [`NodeWorkload`] generates series that look like a node's.
+//! * [`ManualClock`] is a [`crate::Clock`] that tests move.
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a suite says what is wrong by panicking"
+)]
 
 mod clock;
+mod generate;
+mod random;
+mod read;
+mod sink_suite;
+mod source_suite;
 
 pub use clock::ManualClock;
+pub use generate::NodeWorkload;
+pub use random::Random;
+pub use read::{assert_same, read_all};
+pub use sink_suite::sink_suite;
+pub use source_suite::source_suite;
