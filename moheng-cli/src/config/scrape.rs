@@ -1,5 +1,6 @@
 //! The `scrape_configs` section.
 
+use moheng_collect::RelabelRule;
 use moheng_metrics::{Labels, LabelsBuilder};
 
 use super::diagnostics::{Diagnostics, Position};
@@ -7,8 +8,10 @@ use super::global::{
     Global, Limits, check_scrape_features, check_timeout, positive_duration, read_limits,
 };
 use super::reader::Support::{Ignored, Read, Refused};
-use super::reader::{Fields, Keys, NOT_SUPPORTED, boolean, count, found, list, mapping, number, text, texts};
-use super::relabel::{RelabelConfig, read_relabel_configs};
+use super::reader::{
+    Fields, Keys, NOT_SUPPORTED, boolean, count, found, list, mapping, number, text, texts,
+};
+use super::relabel::read_relabel_rules;
 use super::yaml::Node;
 
 /// One scrape config, with everything inherited from `global` filled in.
@@ -22,8 +25,8 @@ pub(crate) struct ScrapeConfig {
     pub(crate) honor_timestamps: bool,
     pub(crate) track_timestamps_staleness: bool,
     pub(crate) limits: Limits,
-    pub(crate) relabel: Vec<RelabelConfig>,
-    pub(crate) metric_relabel: Vec<RelabelConfig>,
+    pub(crate) relabel: Vec<RelabelRule>,
+    pub(crate) metric_relabel: Vec<RelabelRule>,
     pub(crate) target_groups: Vec<TargetGroup>,
 }
 
@@ -183,8 +186,8 @@ fn read_scrape_config(
         honor_timestamps: flag(fields, "honor_timestamps", true, report),
         track_timestamps_staleness: flag(fields, "track_timestamps_staleness", false, report),
         limits: read_limits(fields, &global.limits, report),
-        relabel: read_relabel_configs(fields, "relabel_configs", report),
-        metric_relabel: read_relabel_configs(fields, "metric_relabel_configs", report),
+        relabel: read_relabel_rules(fields, "relabel_configs", report),
+        metric_relabel: read_relabel_rules(fields, "metric_relabel_configs", report),
         target_groups: fields
             .get("static_configs")
             .map(|node| read_static_configs(node, report))

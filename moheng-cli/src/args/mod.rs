@@ -1,0 +1,56 @@
+//! The command line: what can be said, not what it does.
+
+mod backup;
+mod query;
+mod run;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
+pub(crate) use query::{OutputFormat, QueryArgs};
+pub(crate) use run::{LogArgs, LogFormat, LogLevel, QueryLimitArgs, RunArgs, WebArgs};
+
+/// The server that commands talk to unless told otherwise.
+pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:9090";
+
+/// Collects, stores, queries and backs up metrics: one binary in place of Prometheus and its exporters.
+#[derive(Debug, Parser)]
+#[command(name = "moheng-cli", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server: scrape, store, answer queries. Without --config.file it collects this host and itself.
+    Run(Box<RunArgs>),
+    /// Evaluate a PromQL expression on a server or directly on a data directory.
+    Query(QueryArgs),
+    /// Create, list and restore backups.
+    Backup(BackupArgs),
+    /// Check files without using them.
+    Check(CheckArgs),
+}
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    #[command(subcommand)]
+    pub(crate) command: CheckCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckCommand {
+    /// Check a prometheus.yml; errors read FILE:LINE:COLUMN: message.
+    Config {
+        /// The configuration file.
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests;

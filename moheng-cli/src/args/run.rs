@@ -1,0 +1,178 @@
+//! Flags of `run`, under Prometheus's names.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use moheng_tsdb::WalSync;
+
+use super::values::{parse_duration, parse_positive};
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// Configuration file in the format of prometheus.yml. Without it this host and moheng itself are collected every
+    /// 15 s.
+    #[arg(long = "config.file", env = "MOHENG_CONFIG_FILE", value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
+
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
+
+    #[command(flatten)]
+    pub(crate) query: QueryLimitArgs,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Where and how safely samples are stored.
+#[derive(Args, Debug)]
+pub(crate) struct StorageArgs {
+    /// Directory of the database.
+    #[arg(
+        long = "storage.tsdb.path",
+        env = "MOHENG_STORAGE_TSDB_PATH",
+        value_name = "DIR",
+        default_value = "data/"
+    )]
+    pub(crate) path: PathBuf,
+
+    /// When written samples are forced to the disk: `always`, `interval=DURATION`, or `os`.
+    #[arg(
+        long = "storage.wal-sync",
+        env = "MOHENG_STORAGE_WAL_SYNC",
+        value_name = "POLICY",
+        default_value = "interval=1s"
+    )]
+    pub(crate) wal_sync: WalSync,
+}
+
+/// Who may reach the server, and what they may do.
+#[derive(Args, Debug)]
+pub(crate) struct WebArgs {
+    /// Address to listen on; can be given several times.
+    #[arg(
+        long = "web.listen-address",
+        env = "MOHENG_WEB_LISTEN_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:9090"
+    )]
+    pub(crate) listen_addresses: Vec<String>,
+
+    /// Offer the admin API: whoever reaches the server can then read a full copy of the data.
+    #[arg(long = "web.enable-admin-api", env = "MOHENG_WEB_ENABLE_ADMIN_API")]
+    pub(crate) enable_admin_api: bool,
+
+    /// Offer POST /-/quit: whoever reaches the server can then stop it.
+    #[arg(long = "web.enable-lifecycle", env = "MOHENG_WEB_ENABLE_LIFECYCLE")]
+    pub(crate) enable_lifecycle: bool,
+
+    /// Connections that are open at the same time; further ones wait.
+    #[arg(
+        long = "web.max-connections",
+        env = "MOHENG_WEB_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value = "512",
+        value_parser = parse_positive
+    )]
+    pub(crate) max_connections: usize,
+
+    /// How long a client may take to send a request.
+    #[arg(
+        long = "web.read-timeout",
+        env = "MOHENG_WEB_READ_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = parse_duration
+    )]
+    pub(crate) read_timeout: Duration,
+}
+
+/// What queries may cost.
+#[derive(Args, Debug)]
+pub(crate) struct QueryLimitArgs {
+    /// How far back an instant selector looks for the newest sample.
+    #[arg(
+        long = "query.lookback-delta",
+        env = "MOHENG_QUERY_LOOKBACK_DELTA",
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = parse_duration
+    )]
+    pub(crate) lookback_delta: Duration,
+
+    /// How long a query may take before it is stopped.
+    #[arg(
+        long = "query.timeout",
+        env = "MOHENG_QUERY_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "2m",
+        value_parser = parse_duration
+    )]
+    pub(crate) timeout: Duration,
+
+    /// How many samples a query may hold in memory at once.
+    #[arg(
+        long = "query.max-samples",
+        env = "MOHENG_QUERY_MAX_SAMPLES",
+        value_name = "COUNT",
+        default_value = "50000000",
+        value_parser = parse_positive
+    )]
+    pub(crate) max_samples: usize,
+
+    /// How many queries run at the same time; further ones wait.
+    #[arg(
+        long = "query.max-concurrency",
+        env = "MOHENG_QUERY_MAX_CONCURRENCY",
+        value_name = "COUNT",
+        default_value = "20",
+        value_parser = parse_positive
+    )]
+    pub(crate) max_concurrency: usize,
+}
+
+/// What is logged to standard error, and how.
+#[derive(Args, Debug)]
+pub(crate) struct LogArgs {
+    /// The least severe messages that are logged.
+    #[arg(
+        long = "log.level",
+        env = "MOHENG_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub(crate) level: LogLevel,
+
+    /// How messages are written.
+    #[arg(
+        long = "log.format",
+        env = "MOHENG_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "logfmt"
+    )]
+    pub(crate) format: LogFormat,
+}
+
+/// Severities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Ways to write messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// `time=... level=... msg="..." key=value`
+    Logfmt,
+    /// One JSON object per line.
+    Json,
+}

@@ -1,0 +1,77 @@
+//! What the command line accepts.
+
+use super::*;
+
+#[track_caller]
+fn parse(line: &str) -> Result<Command, String> {
+    Cli::try_parse_from(line.split(' '))
+        .map(|cli| cli.command)
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn run(line: &str) -> RunArgs {
+    match parse(line) {
+        Ok(Command::Run(args)) => *args,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    use clap::CommandFactory;
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn run_has_prometheus_defaults() {
+    let args = run("moheng-cli run");
+    assert_eq!(args.config_file, None);
+    assert_eq!(args.storage.path.to_str(), Some("data/"));
+    assert_eq!(args.web.listen_addresses, ["127.0.0.1:9090"]);
+    assert_eq!(args.query.lookback_delta.as_secs(), 300);
+    assert_eq!(args.query.timeout.as_secs(), 120);
+    assert_eq!((args.query.max_samples, args.query.max_concurrency), (50_000_000, 20));
+    assert!(!args.web.enable_admin_api && !args.web.enable_lifecycle);
+}
+
+#[test]
+fn run_takes_prometheus_flags() {
+    let args = run(
+        "moheng-cli run --config.file=p.yml --storage.tsdb.path=/d --web.listen-address=:1 \
+         --web.listen-address 127.0.0.1:2 --query.timeout=90s --log.level=debug --log.format=json",
+    );
+    assert_eq!(args.config_file, Some(PathBuf::from("p.yml")));
+    assert_eq!(args.web.listen_addresses, [":1", "127.0.0.1:2"]);
+    assert_eq!(args.query.timeout.as_secs(), 90);
+    assert_eq!(args.log.format, LogFormat::Json);
+}
+
+#[test]
+fn wrong_lines_are_refused() {
+    for (line, expected) in [
+        ("moheng-cli run --query.timeout=1.5m", "expected a duration"),
+        ("moheng-cli run --query.max-samples=0", "at least 1"),
+        ("moheng-cli run --config.fil=x", "--config.file"),
+        ("moheng-cli run --storage.wal-sync=never", "never"),
+        ("moheng-cli query", "EXPRESSION"),
+        ("moheng-cli query --time 1 --start 2 up", "cannot be used with"),
+        ("moheng-cli query --end 2 up", "--start"),
+        ("moheng-cli query -o xml up", "table, json, csv"),
+        ("moheng-cli backup create", "--to"),
+        ("moheng-cli backup restore --from a", "--to"),
+    ] {
+        let error = parse(line).expect_err(line);
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+}
+
+#[test]
+fn an_expression_may_start_with_a_minus() {
+    let Ok(Command::Query(args)) = parse("moheng-cli query -up") else {
+        panic!("the expression is accepted");
+    };
+    assert_eq!(args.expression, "-up");
+    assert_eq!(args.server, DEFAULT_SERVER);
+    assert_eq!(args.output, OutputFormat::Table);
+}

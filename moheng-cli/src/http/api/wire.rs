@@ -1,0 +1,325 @@
+//! The JSON of the HTTP API, written piece by piece straight from the results.
+
+use moheng_metrics::{Labels, Sample, format_json_float};
+use moheng_promql::{Annotations, QueryValue};
+
+use crate::http::{Pages, push_json_string};
+
+/// How many samples of a series are written in one piece.
+const SAMPLES_PER_PIECE: usize = 2_000;
+
+/// `{"status":"success","data":DATA}` with the annotations, where DATA is what `data` writes.
+pub(super) fn success(mut data: Pages, annotations: Annotations) -> Pages {
+    let mut stage = Stage::Head;
+    Box::new(move |out| {
+        match stage {
+            Stage::Head => {
+                out.push_str(r#"{"status":"success","data":"#);
+                stage = Stage::Data;
+            }
+            Stage::Data => {
+                if !data(out) {
+                    stage = Stage::Tail;
+                }
+            }
+            Stage::Tail => {
+                push_texts("warnings", &annotations.warnings, out);
+                push_texts("infos", &annotations.infos, out);
+                out.push('}');
+                stage = Stage::Done;
+            }
+            Stage::Done => return false,
+        }
+        true
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Head,
+    Data,
+    Tail,
+    Done,
+}
+
+/// The envelope of an error.
+pub(crate) fn error(kind: &str, message: &str) -> String {
+    let mut out = String::with_capacity(64 + message.len());
+    out.push_str(r#"{"status":"error","errorType":"#);
+    push_json_string(kind, &mut out);
+    out.push_str(r#","error":"#);
+    push_json_string(message, &mut out);
+    out.push('}');
+    out
+}
+
+/// What is already JSON.
+pub(super) fn whole(json: String) -> Pages {
+    let mut json = Some(json);
+    Box::new(move |out| match json.take() {
+        Some(json) => {
+            out.push_str(&json);
+            true
+        }
+        None => false,
+    })
+}
+
+/// A list; `push` writes one item.
+pub(super) fn list<T: Send + 'static>(items: Vec<T>, push: fn(&T, &mut String)) -> Pages {
+    let mut items = items.into_iter();
+    let mut opened = false;
+    let mut closed = false;
+    Box::new(move |out| {
+        if closed {
+            return false;
+        }
+        match items.next() {
+            Some(item) => {
+                out.push(if opened { ',' } else { '[' });
+                push(&item, out);
+            }
+            None => {
+                out.push_str(if opened { "]" } else { "[]" });
+                closed = true;
+            }
+        }
+        opened = true;
+        true
+    })
+}
+
+/// `{"resultType":...,"result":...}`
+pub(super) fn query_data(value: QueryValue, statistics: Option<String>) -> Pages {
+    let (kind, mut result): (&str, Pages) = match value {
+        QueryValue::Scalar(sample) => {
+            let mut json = String::new();
+            push_sample(sample, &mut json);
+            ("scalar", whole(json))
+        }
+        QueryValue::String { timestamp_ms, value } => {
+            let mut json = String::from("[");
+            push_timestamp(timestamp_ms, &mut json);
+            json.push(',');
+            push_json_string(&value, &mut json);
+            json.push(']');
+            ("string", whole(json))
+        }
+        QueryValue::Vector(samples) => (
+            "vector",
+            list(samples, |series, out| {
+                push_metric(&series.labels, out);
+                out.push_str(r#","value":"#);
+                push_sample(series.sample, out);
+                out.push('}');
+            }),
+        ),
+        QueryValue::Matrix(series) => (
+            "matrix",
+            matrix(series.into_iter().map(|series| (series.labels, series.samples))),
+        ),
+    };
+    let mut head = Some(format!(r#"{{"resultType":"{kind}","result":"#));
+    let mut tail = Some(match statistics {
+        Some(statistics) => format!(r#","stats":{statistics}}}"#),
+        None => "}".to_owned(),
+    });
+    Box::new(move |out| {
+        if let Some(head) = head.take() {
+            out.push_str(&head);
+            return true;
+        }
+        if result(out) {
+            return true;
+        }
+        match tail.take() {
+            Some(tail) => {
+                out.push_str(&tail);
+                true
+            }
+            None => false,
+        }
+    })
+}
+
+/// A list of range series; long ones are written in several pieces.
+fn matrix(mut series: impl Iterator<Item = (Labels, Vec<Sample>)> + Send + 'static) -> Pages {
+    let mut current: Option<(Vec<Sample>, usize)> = None;
+    let mut opened = false;
+    let mut closed = false;
+    Box::new(move |out| {
+        if let Some((samples, next)) = &mut current {
+            let rest = samples.get(*next..).unwrap_or_default();
+            let piece = rest.get(..SAMPLES_PER_PIECE).unwrap_or(rest);
+            for (index, sample) in piece.iter().enumerate() {
+                if *next + index > 0 {
+                    out.push(',');
+                }
+                push_sample(*sample, out);
+            }
+            *next += piece.len();
+            if *next == samples.len() {
+                out.push_str("]}");
+                current = None;
+            }
+            return true;
+        }
+        if closed {
+            return false;
+        }
+        match series.next() {
+            Some((labels, samples)) => {
+                out.push(if opened { ',' } else { '[' });
+                push_metric(&labels, out);
+                out.push_str(r#","values":["#);
+                current = Some((samples, 0));
+            }
+            None => {
+                out.push_str(if opened { "]" } else { "[]" });
+                closed = true;
+            }
+        }
+        opened = true;
+        true
+    })
+}
+
+fn push_metric(labels: &Labels, out: &mut String) {
+    out.push_str(r#"{"metric":"#);
+    push_labels(labels, out);
+}
+
+/// `{"name":"value",...}`
+pub(super) fn push_labels(labels: &Labels, out: &mut String) {
+    out.push('{');
+    for (index, (name, value)) in labels.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        push_json_string(name, out);
+        out.push(':');
+        push_json_string(value, out);
+    }
+    out.push('}');
+}
+
+/// `[1700000000.5,"0.25"]`
+fn push_sample(sample: Sample, out: &mut String) {
+    out.push('[');
+    push_timestamp(sample.timestamp_ms, out);
+    out.push_str(",\"");
+    format_json_float(sample.value, out);
+    out.push_str("\"]");
+}
+
+/// Seconds with at most three decimals and no trailing zeros.
+fn push_timestamp(timestamp_ms: i64, out: &mut String) {
+    if timestamp_ms < 0 {
+        out.push('-');
+    }
+    let magnitude_ms = timestamp_ms.unsigned_abs();
+    out.push_str(&(magnitude_ms / 1000).to_string());
+    let fraction_ms = magnitude_ms % 1000;
+    if fraction_ms > 0 {
+        let digits = format!(".{fraction_ms:03}");
+        out.push_str(digits.trim_end_matches('0'));
+    }
+}
+
+fn push_texts(name: &str, texts: &[String], out: &mut String) {
+    for (index, text) in texts.iter().enumerate() {
+        if index == 0 {
+            out.push_str(",\"");
+            out.push_str(name);
+            out.push_str("\":[");
+        } else {
+            out.push(',');
+        }
+        push_json_string(text, out);
+    }
+    if !texts.is_empty() {
+        out.push(']');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use moheng_promql::{InstantSample, RangeSeries};
+
+    use super::*;
+
+    fn render(mut pages: Pages) -> String {
+        let mut out = String::new();
+        while pages(&mut out) {}
+        out
+    }
+
+    fn sample(timestamp_ms: i64, value: f64) -> Sample {
+        Sample { timestamp_ms, value }
+    }
+
+    #[track_caller]
+    fn check(value: QueryValue, expected: &str) {
+        assert_eq!(render(query_data(value, None)), expected);
+    }
+
+    #[test]
+    fn values() {
+        check(
+            QueryValue::Scalar(sample(1_500, f64::INFINITY)),
+            r#"{"resultType":"scalar","result":[1.5,"+Inf"]}"#,
+        );
+        check(
+            QueryValue::String { timestamp_ms: -10, value: "a\"b".to_owned() },
+            r#"{"resultType":"string","result":[-0.01,"a\"b"]}"#,
+        );
+        check(QueryValue::Vector(Vec::new()), r#"{"resultType":"vector","result":[]}"#);
+        check(QueryValue::Matrix(Vec::new()), r#"{"resultType":"matrix","result":[]}"#);
+        let labels = Labels::from_pairs([("__name__", "up"), ("job", "a\nb")]);
+        check(
+            QueryValue::Vector(vec![InstantSample { labels: labels.clone(), sample: sample(1_000, f64::NAN) }]),
+            r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\nb"},"value":[1,"NaN"]}]}"#,
+        );
+        let samples = vec![sample(0, 1e21), sample(15_120, 0.5)];
+        check(
+            QueryValue::Matrix(vec![
+                RangeSeries { labels, samples },
+                RangeSeries { labels: Labels::empty(), samples: vec![sample(1, 2.0)] },
+            ]),
+            r#"{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"a\nb"},"values":[[0,"1e+21"],[15.12,"0.5"]]},{"metric":{},"values":[[0.001,"2"]]}]}"#,
+        );
+    }
+
+    #[test]
+    fn long_series_are_written_in_pieces_that_fit_together() {
+        let samples: Vec<Sample> = (0..4_001).map(|index| sample(index * 1000, index as f64)).collect();
+        let expected: Vec<String> = (0..4_001).map(|index| format!("[{index},\"{index}\"]")).collect();
+        check(
+            QueryValue::Matrix(vec![RangeSeries { labels: Labels::empty(), samples }]),
+            &format!(
+                r#"{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{}]}}]}}"#,
+                expected.join(",")
+            ),
+        );
+    }
+
+    #[test]
+    fn envelopes() {
+        let mut annotations = Annotations::default();
+        let data = || list(vec!["a".to_owned()], |text, out| push_json_string(text, out));
+        assert_eq!(
+            render(success(data(), annotations.clone())),
+            r#"{"status":"success","data":["a"]}"#
+        );
+        annotations.warnings.push("w".to_owned());
+        annotations.infos.extend(["i".to_owned(), "j".to_owned()]);
+        assert_eq!(
+            render(success(data(), annotations)),
+            r#"{"status":"success","data":["a"],"warnings":["w"],"infos":["i","j"]}"#
+        );
+        assert_eq!(
+            error("bad_data", "1:1: \u{1}"),
+            r#"{"status":"error","errorType":"bad_data","error":"1:1: \u0001"}"#
+        );
+    }
+}

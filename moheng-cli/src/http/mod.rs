@@ -1,0 +1,20 @@
+//! The HTTP server: Prometheus's API, probes, and our own metrics.
+
+mod api;
+mod body;
+mod counted;
+mod error;
+mod metrics;
+mod pages;
+mod params;
+mod routes;
+mod serve;
+mod server;
+mod statistics;
+
+pub(crate) use api::query_data_json;
+pub(crate) use body::{Pages, push_json_string};
+pub(crate) use metrics::own_families;
+pub(crate) use routes::routes;
+pub(crate) use serve::{ConnectionLimits, bind, serve};
+pub(crate) use server::{Opened, Server, ServerSettings};

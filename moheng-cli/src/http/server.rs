@@ -1,0 +1,124 @@
+//! What the handlers share: the parts of the running program and the limits of queries.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use moheng_collect::ScrapeManager;
+use moheng_metrics::Clock;
+use moheng_promql::Engine;
+use moheng_tsdb::Db;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::error::{ApiError, ErrorKind};
+use super::statistics::{HttpStatistics, QueryStatistics};
+
+/// What may be done through the server, and how much.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerSettings {
+    pub(crate) enable_admin_api: bool,
+    pub(crate) enable_lifecycle: bool,
+    pub(crate) query_timeout: Duration,
+    pub(crate) query_concurrency: usize,
+}
+
+/// The parts that exist once the database is open.
+pub(crate) struct Opened {
+    pub(crate) db: Arc<Db>,
+    pub(crate) scrapes: ScrapeManager,
+}
+
+/// The state behind all routes.
+pub(crate) struct Server {
+    pub(crate) settings: ServerSettings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) engine: Engine,
+    pub(crate) http_statistics: HttpStatistics,
+    pub(crate) query_statistics: QueryStatistics,
+    /// Only one snapshot is streamed at a time.
+    pub(crate) snapshot_slot: Arc<Semaphore>,
+    query_slots: Arc<Semaphore>,
+    opened: OnceLock<Opened>,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    pub(crate) fn new(settings: ServerSettings, engine: Engine, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            engine,
+            http_statistics: HttpStatistics::default(),
+            query_statistics: QueryStatistics::new(),
+            snapshot_slot: Arc::new(Semaphore::new(1)),
+            query_slots: Arc::new(Semaphore::new(settings.query_concurrency)),
+            opened: OnceLock::new(),
+            stop: watch::Sender::new(false),
+            settings,
+        }
+    }
+
+    /// Makes the server ready.
+    pub(crate) fn open(&self, opened: Opened) {
+        if self.opened.set(opened).is_err() {
+            tracing::error!("the database was opened twice");
+        }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.opened.get().is_some() && !self.is_stopping()
+    }
+
+    /// The open parts.
+    pub(crate) fn opened(&self) -> Result<&Opened, ApiError> {
+        self.opened
+            .get()
+            .ok_or_else(|| ApiError::new(ErrorKind::Unavailable, "the database is not open yet"))
+    }
+
+    /// Asks the program to stop.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Turns true when the program is asked to stop.
+    pub(crate) fn stop_receiver(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// Waits for a free slot to run a query in, at most `timeout`.
+    pub(crate) async fn query_slot(self: &Arc<Self>, timeout: Duration) -> Result<QuerySlot, ApiError> {
+        self.query_statistics.running.fetch_add(1, Ordering::Relaxed);
+        let mut slot = QuerySlot {
+            server: Arc::clone(self),
+            permit: None,
+        };
+        let acquire = Arc::clone(&self.query_slots).acquire_owned();
+        match tokio::time::timeout(timeout, acquire).await {
+            Ok(permit) => {
+                slot.permit = permit.ok();
+                Ok(slot)
+            }
+            Err(_) => Err(ApiError::new(
+                ErrorKind::Timeout,
+                "query timed out while it waited for a free slot",
+            )),
+        }
+    }
+}
+
+/// The right to run one query.
+pub(crate) struct QuerySlot {
+    server: Arc<Server>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for QuerySlot {
+    fn drop(&mut self) {
+        self.permit.take();
+        self.server.query_statistics.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
