@@ -1,7 +1,32 @@
-//! moheng: collects, stores and serves metrics.
+//! moheng: one binary that collects, stores, queries and backs up metrics.
 
+mod app;
+mod args;
+mod client;
+mod command;
 mod config;
+mod http;
+mod output;
+mod time;
 
-fn main() {
-    let _ = config::load(std::path::Path::new("prometheus.yml"));
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match command::execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(message) = error.message() {
+                // With standard error closed, the exit code still says it.
+                let _ = writeln!(std::io::stderr(), "{message}");
+            }
+            error.exit_code()
+        }
+    }
 }

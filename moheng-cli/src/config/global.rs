@@ -1,5 +1,6 @@
 //! The `global` section and the settings that scrape configs inherit from it.
 
+use moheng_collect::{ReportSet, ScrapeLimits, ScrapeProtocol};
 use moheng_metrics::{Labels, LabelsBuilder};
 
 use super::diagnostics::Diagnostics;
@@ -7,24 +8,14 @@ use super::reader::Support::{Ignored, Read};
 use super::reader::{Fields, Keys, NOT_SUPPORTED, boolean, count, duration_ms, list, mapping, number, size_bytes, text};
 use super::yaml::Node;
 
-/// The keys that `global` and a scrape config share, as read from one of the two.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Limits {
-    pub(crate) body_size_limit_bytes: u64,
-    pub(crate) sample_limit: u64,
-    pub(crate) label_limit: u64,
-    pub(crate) label_name_length_limit: u64,
-    pub(crate) label_value_length_limit: u64,
-    pub(crate) target_limit: u64,
-}
-
 /// The `global` section.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Global {
     pub(crate) scrape_interval_ms: i64,
     pub(crate) scrape_timeout_ms: i64,
     pub(crate) evaluation_interval_ms: i64,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ScrapeLimits,
+    pub(crate) reports: ReportSet,
     pub(crate) external_labels: Labels,
 }
 
@@ -34,7 +25,8 @@ impl Default for Global {
             scrape_interval_ms: 60_000,
             scrape_timeout_ms: 10_000,
             evaluation_interval_ms: 60_000,
-            limits: Limits::default(),
+            limits: ScrapeLimits::default(),
+            reports: ReportSet::Standard,
             external_labels: Labels::empty(),
         }
     }
@@ -88,6 +80,7 @@ pub(crate) fn read_global(
         evaluation_interval_ms: positive_duration(&fields, "evaluation_interval", report)
             .unwrap_or(default.evaluation_interval_ms),
         limits: read_limits(&fields, &default.limits, report),
+        reports: read_reports(&fields, default.reports, report),
         external_labels,
     }
 }
@@ -125,36 +118,45 @@ pub(crate) fn check_timeout(
     }
 }
 
-/// Reads the limits that are given, the others are inherited.
-pub(crate) fn read_limits(fields: &Fields<'_>, inherited: &Limits, report: &mut Diagnostics) -> Limits {
-    if let Some(node) = fields.get("keep_dropped_targets") {
-        count(node, "keep_dropped_targets", report);
-    }
-    let mut limit = |key: &str, inherited: u64| match fields.get(key) {
-        Some(node) => count(node, key, report).filter(|&limit| limit > 0).unwrap_or(inherited),
-        None => inherited,
+/// Reads the limits that are given, the others are inherited. Zero counts as not given.
+pub(crate) fn read_limits(
+    fields: &Fields<'_>,
+    inherited: &ScrapeLimits,
+    report: &mut Diagnostics,
+) -> ScrapeLimits {
+    let mut limit = |key: &str, inherited: Option<usize>| {
+        let own = fields.get(key).and_then(|node| count(node, key, report));
+        let own = own.filter(|&limit| limit > 0);
+        own.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)).or(inherited)
     };
-    Limits {
-        sample_limit: limit("sample_limit", inherited.sample_limit),
-        label_limit: limit("label_limit", inherited.label_limit),
-        label_name_length_limit: limit("label_name_length_limit", inherited.label_name_length_limit),
-        label_value_length_limit: limit("label_value_length_limit", inherited.label_value_length_limit),
-        target_limit: limit("target_limit", inherited.target_limit),
-        body_size_limit_bytes: fields
+    ScrapeLimits {
+        samples: limit("sample_limit", inherited.samples),
+        labels: limit("label_limit", inherited.labels),
+        label_name_bytes: limit("label_name_length_limit", inherited.label_name_bytes),
+        label_value_bytes: limit("label_value_length_limit", inherited.label_value_bytes),
+        targets: limit("target_limit", inherited.targets),
+        kept_dropped_targets: limit("keep_dropped_targets", inherited.kept_dropped_targets),
+        body_size_bytes: fields
             .get("body_size_limit")
             .and_then(|node| size_bytes(node, "body_size_limit", report))
             .filter(|&limit| limit > 0)
-            .unwrap_or(inherited.body_size_limit_bytes),
+            .or(inherited.body_size_bytes),
+    }
+}
+
+/// Which series about each scrape are wanted.
+pub(crate) fn read_reports(fields: &Fields<'_>, inherited: ReportSet, report: &mut Diagnostics) -> ReportSet {
+    let key = "extra_scrape_metrics";
+    match fields.get(key).and_then(|node| boolean(node, key, report)) {
+        Some(true) => ReportSet::Extended,
+        Some(false) => ReportSet::Standard,
+        None => inherited,
     }
 }
 
 /// Checks the keys of `global` and of scrape configs that turn on what is not supported yet.
 pub(crate) fn check_scrape_features(fields: &Fields<'_>, report: &mut Diagnostics) {
-    for key in [
-        "scrape_native_histograms",
-        "convert_classic_histograms_to_nhcb",
-        "extra_scrape_metrics",
-    ] {
+    for key in ["scrape_native_histograms", "convert_classic_histograms_to_nhcb"] {
         if let Some(node) = fields.get(key)
             && boolean(node, key, report) == Some(true)
         {
@@ -194,15 +196,25 @@ fn check_protocols(fields: &Fields<'_>, report: &mut Diagnostics) {
             );
         }
     }
-    if let Some(node) = fields.get("fallback_scrape_protocol")
-        && let Some(name) = text(node, "fallback_scrape_protocol", report)
-    {
-        if OTHER_PROTOCOLS.contains(&name.as_str()) {
-            report.error(node.position, format!("`{name}` {NOT_SUPPORTED}"));
-        } else if !name.is_empty() && !TEXT_PROTOCOLS.contains(&name.as_str()) {
-            report.error(node.position, unknown_protocol(&name));
-        }
+}
+
+/// What a body without a known content type is taken for.
+pub(crate) fn read_fallback_protocol(
+    fields: &Fields<'_>,
+    report: &mut Diagnostics,
+) -> Option<ScrapeProtocol> {
+    let node = fields.get("fallback_scrape_protocol")?;
+    let name = text(node, "fallback_scrape_protocol", report).filter(|name| !name.is_empty())?;
+    let protocol = name.parse().ok();
+    if protocol.is_none() {
+        let message = if OTHER_PROTOCOLS.contains(&name.as_str()) {
+            format!("`{name}` {NOT_SUPPORTED}")
+        } else {
+            unknown_protocol(&name)
+        };
+        report.error(node.position, message);
     }
+    protocol
 }
 
 fn unknown_protocol(name: &str) -> String {

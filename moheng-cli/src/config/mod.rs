@@ -12,8 +12,8 @@ mod yaml;
 use std::path::Path;
 
 pub(crate) use diagnostics::{ConfigError, Diagnostic};
-pub(crate) use global::{Global, Limits};
-pub(crate) use scrape::{ScrapeConfig, TargetGroup};
+pub(crate) use global::Global;
+pub(crate) use scrape::ScrapeConfig;
 
 use diagnostics::Diagnostics;
 use reader::Support::{Ignored, Read, Refused};

@@ -1,11 +1,14 @@
 //! The `scrape_configs` section.
 
-use moheng_collect::RelabelRule;
+use std::collections::BTreeMap;
+
+use moheng_collect::{RelabelRule, SampleRules, ScrapeLimits, TargetGroup};
 use moheng_metrics::{Labels, LabelsBuilder};
 
 use super::diagnostics::{Diagnostics, Position};
 use super::global::{
-    Global, Limits, check_scrape_features, check_timeout, positive_duration, read_limits,
+    Global, check_scrape_features, check_timeout, positive_duration, read_fallback_protocol, read_limits,
+    read_reports,
 };
 use super::reader::Support::{Ignored, Read, Refused};
 use super::reader::{
@@ -21,12 +24,9 @@ pub(crate) struct ScrapeConfig {
     pub(crate) scrape_interval_ms: i64,
     pub(crate) scrape_timeout_ms: i64,
     pub(crate) request: ScrapeRequest,
-    pub(crate) honor_labels: bool,
-    pub(crate) honor_timestamps: bool,
-    pub(crate) track_timestamps_staleness: bool,
-    pub(crate) limits: Limits,
+    pub(crate) samples: SampleRules,
+    pub(crate) limits: ScrapeLimits,
     pub(crate) relabel: Vec<RelabelRule>,
-    pub(crate) metric_relabel: Vec<RelabelRule>,
     pub(crate) target_groups: Vec<TargetGroup>,
 }
 
@@ -34,18 +34,9 @@ pub(crate) struct ScrapeConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScrapeRequest {
     pub(crate) metrics_path: String,
-    pub(crate) scheme: String,
-    pub(crate) params: Vec<(String, Vec<String>)>,
+    pub(crate) params: BTreeMap<String, Vec<String>>,
     pub(crate) enable_compression: bool,
     pub(crate) follow_redirects: bool,
-    pub(crate) has_fallback_protocol: bool,
-}
-
-/// Some targets with the labels they share.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TargetGroup {
-    pub(crate) targets: Vec<String>,
-    pub(crate) labels: Labels,
 }
 
 const KEYS: Keys = &[
@@ -182,12 +173,16 @@ fn read_scrape_config(
         scrape_interval_ms,
         scrape_timeout_ms: timeout_ms.unwrap_or(global.scrape_timeout_ms.min(scrape_interval_ms)),
         request: read_request(fields, report),
-        honor_labels: flag(fields, "honor_labels", false, report),
-        honor_timestamps: flag(fields, "honor_timestamps", true, report),
-        track_timestamps_staleness: flag(fields, "track_timestamps_staleness", false, report),
+        samples: SampleRules {
+            honor_labels: flag(fields, "honor_labels", false, report),
+            honor_timestamps: flag(fields, "honor_timestamps", true, report),
+            track_timestamps_staleness: flag(fields, "track_timestamps_staleness", false, report),
+            relabel: read_relabel_rules(fields, "metric_relabel_configs", report),
+            reports: read_reports(fields, global.reports, report),
+            fallback_protocol: read_fallback_protocol(fields, report),
+        },
         limits: read_limits(fields, &global.limits, report),
         relabel: read_relabel_rules(fields, "relabel_configs", report),
-        metric_relabel: read_relabel_rules(fields, "metric_relabel_configs", report),
         target_groups: fields
             .get("static_configs")
             .map(|node| read_static_configs(node, report))
@@ -207,33 +202,27 @@ fn read_request(fields: &Fields<'_>, report: &mut Diagnostics) -> ScrapeRequest 
             .collect()
     });
     flag(fields, "enable_http2", true, report);
+    check_scheme(fields, report);
     ScrapeRequest {
         metrics_path: metrics_path.unwrap_or_else(|| "/metrics".to_owned()),
-        scheme: read_scheme(fields, report),
         params: params.unwrap_or_default(),
         enable_compression: flag(fields, "enable_compression", true, report),
         follow_redirects: flag(fields, "follow_redirects", true, report),
-        has_fallback_protocol: fields.get("fallback_scrape_protocol").is_some(),
     }
 }
 
-fn read_scheme(fields: &Fields<'_>, report: &mut Diagnostics) -> String {
-    let default = "http".to_owned();
+fn check_scheme(fields: &Fields<'_>, report: &mut Diagnostics) {
     let Some(node) = fields.get("scheme") else {
-        return default;
+        return;
     };
-    let Some(scheme) = text(node, "scheme", report) else {
-        return default;
-    };
-    match scheme.as_str() {
-        "http" | "" => {}
-        "https" => report.error(node.position, format!("`scheme: https` {NOT_SUPPORTED}")),
-        _ => report.error(
+    match text(node, "scheme", report).as_deref() {
+        Some("https") => report.error(node.position, format!("`scheme: https` {NOT_SUPPORTED}")),
+        Some("http" | "") | None => {}
+        Some(_) => report.error(
             node.position,
             format!("expected http or https for scheme, found {}", found(node)),
         ),
     }
-    default
 }
 
 fn flag(fields: &Fields<'_>, key: &str, default: bool, report: &mut Diagnostics) -> bool {

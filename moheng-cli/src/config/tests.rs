@@ -58,16 +58,16 @@ scrape_configs:
         panic!("two scrape configs");
     };
     assert_eq!((node.scrape_interval_ms, node.scrape_timeout_ms), (15_000, 10_000));
-    assert_eq!(node.limits.sample_limit, 1_000);
+    assert_eq!(node.limits.samples, Some(1_000));
     assert_eq!(node.target_groups[0].targets, ["localhost:9100", "[::1]:9100"]);
     assert_eq!(node.target_groups[0].labels.to_string(), r#"{env="prod", on="yes"}"#);
     assert_eq!(node.request.metrics_path, "/metrics");
-    assert!(!node.honor_labels && node.honor_timestamps);
+    assert!(!node.samples.honor_labels && node.samples.honor_timestamps);
     assert_eq!((fast.scrape_interval_ms, fast.scrape_timeout_ms), (5_000, 5_000));
-    assert_eq!(fast.limits.sample_limit, 7);
-    assert_eq!(fast.limits.body_size_limit_bytes, 10 << 20);
-    assert_eq!(fast.request.params, [("module".to_owned(), vec!["http_2xx".to_owned()])]);
-    assert!(fast.honor_labels);
+    assert_eq!(fast.limits.samples, Some(7));
+    assert_eq!(fast.limits.body_size_bytes, Some(10 << 20));
+    assert_eq!(fast.request.params["module"], ["http_2xx"]);
+    assert!(fast.samples.honor_labels);
 }
 
 #[test]
@@ -245,4 +245,39 @@ fn broken_yaml() {
     assert!(show(&errors[0]).contains("not valid YAML: "), "{}", show(&errors[0]));
     let tab = parse("global:\n\tscrape_interval: 15s\n", &environment).unwrap_err();
     assert!(show(&tab[0]).starts_with("f:2:"), "{}", show(&tab[0]));
+}
+
+#[test]
+fn relabelling() {
+    let config = accept(
+        "scrape_configs:
+- job_name: a
+  relabel_configs:
+  - {source_labels: [__address__], regex: '(.*):.*', target_label: host}
+  metric_relabel_configs:
+  - {action: labeldrop, regex: tmp_.*}
+",
+    );
+    let job = &config.scrape_configs[0];
+    assert_eq!(job.relabel[0].config().target_label, "host");
+    assert_eq!(job.samples.relabel[0].config().action.as_str(), "labeldrop");
+    let text = "scrape_configs:
+- job_name: a
+  relabel_configs:
+  - {regex: '(', target_label: x}
+  - action: hashmod
+    target_label: x
+  - {action: keeep}
+  - {sourcelabels: [a], action: drop}
+";
+    let errors = parse(text, &environment).unwrap_err();
+    let places: Vec<(usize, usize)> = errors
+        .iter()
+        .map(|error| (error.position.line, error.position.column))
+        .collect();
+    assert_eq!(places, [(4, 13), (5, 5), (7, 14), (8, 6)]);
+    assert_eq!(
+        errors[3].message,
+        "unknown key `sourcelabels` in relabel_configs; did you mean `source_labels`?"
+    );
 }

@@ -19,7 +19,7 @@ pub(super) use labels::{label_names, label_values};
 pub(super) use metadata::metadata;
 pub(super) use query::{instant_query, range_query};
 pub(super) use series::series;
-pub(super) use status::build_info;
+pub(super) use status::{COMPATIBLE_VERSION, build_info};
 pub(super) use targets::targets;
 pub(super) use wire::error as error_envelope;
 

@@ -1,0 +1,30 @@
+//! Why the server cannot run.
+
+use moheng_collect::{HostError, JobError};
+use thiserror::Error;
+
+/// Why the server cannot run.
+#[derive(Debug, Error)]
+pub(crate) enum AppError {
+    /// Another program has the address, or it is not one.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        address: String,
+        source: std::io::Error,
+    },
+    /// Signals cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(std::io::Error),
+    /// The database cannot be opened or closed.
+    #[error(transparent)]
+    Database(#[from] moheng_tsdb::Error),
+    /// The scrape jobs cannot be run.
+    #[error(transparent)]
+    Jobs(#[from] JobError),
+    /// The host cannot be collected from.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A thread ended early.
+    #[error("a task failed: {0}")]
+    Task(String),
+}

@@ -1,0 +1,146 @@
+//! The program: its parts, wired in [`run`], started and stopped in order.
+
+mod database_metrics;
+mod error;
+mod jobs;
+mod logging;
+mod process;
+mod scrape_metrics;
+mod shutdown;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use moheng_collect::{ScrapeManager, ScrapeSettings};
+use moheng_metrics::{Clock, SampleSink};
+use moheng_promql::{Engine, EngineSettings};
+use moheng_tsdb::{Db, RealDirectory, Settings};
+use tokio::net::TcpListener;
+use tokio::task::{JoinSet, spawn_blocking};
+use tracing::{error, info, warn};
+
+pub(crate) use database_metrics::database_families;
+pub(crate) use error::AppError;
+pub(crate) use logging::start_logging;
+pub(crate) use process::process_families;
+pub(crate) use scrape_metrics::scrape_families;
+
+use crate::args::{RunArgs, WebArgs};
+use crate::config::Config;
+use crate::http::{self, ConnectionLimits, Opened, Server, ServerSettings};
+
+/// Runs the server until it is asked to stop.
+///
+/// # Errors
+///
+/// When it cannot start, or cannot stop cleanly.
+pub(crate) async fn run(
+    args: &RunArgs,
+    config: Option<Config>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), AppError> {
+    warn_about_config(args, config.as_ref());
+    let listeners = listen(&args.web).await?;
+    let server = Arc::new(build_server(args, config.as_ref(), Arc::clone(&clock)));
+    shutdown::stop_on_signals(&server)?;
+    let mut tasks = JoinSet::new();
+    for (listener, url) in listeners {
+        info!(%url, "listening");
+        let limits = ConnectionLimits {
+            connections: args.web.max_connections,
+            read_timeout: args.web.read_timeout,
+        };
+        tasks.spawn(http::serve(listener, http::routes(&server), limits, server.stop_receiver()));
+    }
+
+    let db = open_database(args, &clock).await?;
+    let jobs = match config {
+        Some(config) => jobs::configured(config),
+        None => jobs::zero_config(&server, &clock)?,
+    };
+    let sink: Arc<dyn SampleSink> = db.clone();
+    let scrapes = ScrapeManager::start(jobs, sink, Arc::clone(&clock), ScrapeSettings::default())?;
+    server.open(Opened {
+        db: Arc::clone(&db),
+        scrapes,
+    });
+    info!("ready");
+
+    let mut stop = server.stop_receiver();
+    // The sender lives in `server`, so waiting ends only with the request to stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+    info!("stopping");
+    if let Ok(opened) = server.opened() {
+        opened.scrapes.shutdown().await;
+    }
+    while tasks.join_next().await.is_some() {}
+    let closed = spawn_blocking(move || db.close()).await;
+    closed.map_err(|error| AppError::Task(error.to_string()))??;
+    info!("stopped");
+    Ok(())
+}
+
+fn warn_about_config(args: &RunArgs, config: Option<&Config>) {
+    match (&args.config_file, config) {
+        (Some(file), Some(config)) => {
+            for warning in &config.warnings {
+                warn!("{}", warning.display(file));
+            }
+        }
+        _ => info!("no --config.file: collecting this host and moheng itself every 15 s"),
+    }
+}
+
+/// Binds all addresses before anything else is touched; each comes with the URL to reach it.
+async fn listen(args: &WebArgs) -> Result<Vec<(TcpListener, String)>, AppError> {
+    let mut listeners = Vec::new();
+    for address in &args.listen_addresses {
+        let bind_error = |source| AppError::Bind {
+            address: address.clone(),
+            source,
+        };
+        let listener = http::bind(address).await.map_err(bind_error)?;
+        let local = listener.local_addr().map_err(bind_error)?;
+        listeners.push((listener, format!("http://{local}")));
+    }
+    Ok(listeners)
+}
+
+fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) -> Server {
+    let settings = ServerSettings {
+        enable_admin_api: args.web.enable_admin_api,
+        enable_lifecycle: args.web.enable_lifecycle,
+        query_timeout: args.query.timeout,
+        query_concurrency: args.query.max_concurrency,
+    };
+    let mut engine = EngineSettings::default();
+    engine.lookback_delta_ms = args.query.lookback_delta.as_millis() as i64;
+    engine.max_samples = args.query.max_samples;
+    engine.timeout = args.query.timeout;
+    if let Some(config) = config {
+        engine.default_step_ms = config.global.evaluation_interval_ms;
+    }
+    Server::new(settings, Engine::new(engine, Arc::clone(&clock)), clock)
+}
+
+async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>, AppError> {
+    let path = args.storage.path.clone();
+    let settings = Settings {
+        wal_sync: args.storage.wal_sync,
+        ..Settings::default()
+    };
+    let start = clock.monotonic();
+    let db_clock = Arc::clone(clock);
+    let opened = spawn_blocking(move || open_at(&path, settings, db_clock)).await;
+    let db = opened.map_err(|error| AppError::Task(error.to_string()))??;
+    let seconds = clock.monotonic().saturating_sub(start).as_secs_f64();
+    let series = db.stats().series;
+    info!(path = %args.storage.path.display(), series, seconds, "database opened");
+    Ok(Arc::new(db))
+}
+
+fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db, moheng_tsdb::Error> {
+    std::fs::create_dir_all(path).map_err(|error| todo_error(error))?;
+    let directory = RealDirectory::open(path)?;
+    Db::builder(Arc::new(directory)).settings(settings).clock(clock).open()
+}

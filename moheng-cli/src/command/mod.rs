@@ -1,0 +1,27 @@
+//! The commands; one file each. What another program could want is in the libraries.
+
+mod backup;
+mod backup_archive;
+mod check;
+mod error;
+mod query;
+mod query_answer;
+mod run;
+
+pub(crate) use error::CommandError;
+
+use crate::args::Command;
+
+/// Runs a command to its end.
+///
+/// # Errors
+///
+/// See [`CommandError`].
+pub(crate) fn execute(command: Command) -> Result<(), CommandError> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Query(args) => query::query(&args),
+        Command::Backup(args) => backup::backup(args.command),
+        Command::Check(args) => check::check(args.command),
+    }
+}

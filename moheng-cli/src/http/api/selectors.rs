@@ -1,0 +1,68 @@
+//! What `series`, `labels` and label values have in common: `match[]`, a time range, a limit.
+
+use std::sync::Arc;
+
+use moheng_metrics::{Matcher, Select, SourceError};
+use moheng_tsdb::Db;
+
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::params::Params;
+use crate::http::server::Server;
+
+/// What to look at.
+pub(super) struct Selection {
+    /// One per `match[]`; without any, everything.
+    pub(super) selects: Vec<Select>,
+    pub(super) limit: Option<usize>,
+}
+
+/// Reads the parameters.
+pub(super) fn selection(params: &Params) -> Result<Selection, ApiError> {
+    let start_ms = params.time_ms("start")?.unwrap_or(i64::MIN);
+    let end_ms = params.time_ms("end")?.unwrap_or(i64::MAX);
+    if end_ms < start_ms {
+        return Err(ApiError::bad_data("invalid parameter \"end\": it is before \"start\""));
+    }
+    let selects = params
+        .all("match[]")
+        .map(|text| Ok(Select::new(matchers(text)?, start_ms, end_ms)))
+        .collect::<Result<Vec<_>, ApiError>>()?;
+    let limit = params.limit("limit")?;
+    let everything = || vec![Select::new(Vec::new(), start_ms, end_ms)];
+    Ok(Selection {
+        selects: if selects.is_empty() { everything() } else { selects },
+        limit,
+    })
+}
+
+fn matchers(text: &str) -> Result<Vec<Matcher>, ApiError> {
+    let matchers = moheng_promql::parse_selector(text)
+        .map_err(|errors| ApiError::bad_data(format!("invalid parameter \"match[]\": {errors}")))?;
+    if matchers.iter().all(Matcher::matches_empty) {
+        return Err(ApiError::bad_data(
+            "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher",
+        ));
+    }
+    Ok(matchers)
+}
+
+/// Reads from the database on a thread that may block.
+pub(super) async fn read<T: Send + 'static>(
+    server: &Server,
+    read: impl FnOnce(&Db) -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let db = Arc::clone(&server.opened()?.db);
+    let result = tokio::task::spawn_blocking(move || read(&db)).await;
+    let result = result.map_err(|error| ApiError::internal(format!("reading failed: {error}")))?;
+    result.map_err(source_error)
+}
+
+fn source_error(error: SourceError) -> ApiError {
+    let kind = match &error {
+        SourceError::Invalid(_) => ErrorKind::BadData,
+        SourceError::LimitExceeded(_) => ErrorKind::Execution,
+        SourceError::Unavailable(_) => ErrorKind::Unavailable,
+        _ => ErrorKind::Internal,
+    };
+    ApiError::new(kind, error.to_string())
+}

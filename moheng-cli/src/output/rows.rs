@@ -1,0 +1,66 @@
+//! A result as rows of text: a column per label, the time, the value.
+
+use std::collections::BTreeSet;
+
+use moheng_metrics::{Labels, METRIC_NAME, Sample, format_json_float};
+use moheng_promql::QueryValue;
+
+use crate::time::format_time;
+
+/// Rows below a header.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rows {
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+    /// Whether the rows differ in time, so that it is worth showing to people.
+    pub(super) is_range: bool,
+}
+
+impl Rows {
+    pub(super) fn new(value: QueryValue) -> Self {
+        match value {
+            QueryValue::Scalar(sample) => Self::of_series(vec![(Labels::empty(), vec![sample])], false),
+            QueryValue::String { timestamp_ms, value } => Self {
+                header: vec!["time".to_owned(), "value".to_owned()],
+                rows: vec![vec![format_time(timestamp_ms), value]],
+                is_range: false,
+            },
+            QueryValue::Vector(samples) => {
+                let series = samples.into_iter().map(|item| (item.labels, vec![item.sample]));
+                Self::of_series(series.collect(), false)
+            }
+            QueryValue::Matrix(series) => {
+                let series = series.into_iter().map(|item| (item.labels, item.samples));
+                Self::of_series(series.collect(), true)
+            }
+        }
+    }
+
+    fn of_series(series: Vec<(Labels, Vec<Sample>)>, is_range: bool) -> Self {
+        let names: BTreeSet<&str> = series
+            .iter()
+            .flat_map(|(labels, _)| labels.iter().map(|(name, _)| name))
+            .collect();
+        // The metric name first: `__name__` sorts before lower case, but not before upper case.
+        let has_name = names.contains(METRIC_NAME);
+        let names: Vec<&str> = has_name
+            .then_some(METRIC_NAME)
+            .into_iter()
+            .chain(names.iter().copied().filter(|name| *name != METRIC_NAME))
+            .collect();
+        let mut rows = Vec::new();
+        for (labels, samples) in &series {
+            let values: Vec<&str> = names.iter().map(|name| labels.get(name).unwrap_or_default()).collect();
+            for sample in samples {
+                let mut row: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+                row.push(format_time(sample.timestamp_ms));
+                let mut value = String::new();
+                format_json_float(sample.value, &mut value);
+                row.push(value);
+                rows.push(row);
+            }
+        }
+        let header = names.into_iter().chain(["time", "value"]).map(str::to_owned).collect();
+        Self { header, rows, is_range }
+    }
+}

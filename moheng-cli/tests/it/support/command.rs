@@ -1,0 +1,38 @@
+//! The binary as a command that ends.
+
+use std::process::{Command, Stdio};
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained about.
+    pub stderr: String,
+}
+
+/// Runs the binary to its end, without any of its environment variables set.
+pub fn moheng(arguments: &[&str]) -> Finished {
+    let output = Command::new(env!("CARGO_BIN_EXE_moheng-cli"))
+        .args(arguments)
+        .env_remove("MOHENG_SERVER")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary runs");
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("the output is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("the errors are UTF-8"),
+    }
+}
+
+impl Finished {
+    /// Checks that it succeeded, and returns what it printed.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self.stdout
+    }
+}
