@@ -1,0 +1,11 @@
+//! Relabelling: rules that rewrite, keep or drop label sets. Pure.
+
+mod apply;
+mod rule;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use apply::relabel;
+pub use rule::{RelabelAction, RelabelConfig, RelabelError, RelabelRule};

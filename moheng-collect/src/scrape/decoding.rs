@@ -1,0 +1,199 @@
+//! [`Decoding`]: from a series as exposed to the labels it is stored under.
+
+use moheng_metrics::{
+    Labels, LabelsBuilder, METRIC_NAME, MetricKind, TextEntry, TextParser, TextSample, format_float, parse_float,
+};
+
+use super::pass::PassSettings;
+use super::{ScrapeError, ScrapeLimits};
+use crate::relabel;
+
+/// What an exposed label gets in front of its name when the target has a label of that name.
+const EXPORTED_PREFIX: &str = "exported_";
+
+/// The label of a family whose value is a number, which is stored in one spelling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum FloatLabel {
+    #[default]
+    None,
+    Le,
+    Quantile,
+}
+
+impl FloatLabel {
+    pub(super) const fn of(kind: MetricKind) -> Self {
+        match kind {
+            MetricKind::Histogram => Self::Le,
+            MetricKind::Summary => Self::Quantile,
+            _ => Self::None,
+        }
+    }
+
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Le => Some("le"),
+            Self::Quantile => Some("quantile"),
+        }
+    }
+}
+
+impl PassSettings {
+    /// The labels of a sample; `None` when relabelling drops it.
+    pub(super) fn decode(
+        &self,
+        sample: &TextSample<'_>,
+        float_label: FloatLabel,
+    ) -> Result<Option<Labels>, ScrapeError> {
+        let exposed = sample.labels()?;
+        if let Some(labels) = self.merge(&exposed, sample.series, float_label) {
+            check_limits(&labels, &self.limits)?;
+            return Ok(Some(labels));
+        }
+        let mut labels = exposed.to_builder();
+        normalise(&mut labels, float_label);
+        if self.samples.honor_labels {
+            for (name, value) in &self.labels {
+                if exposed.get(name).is_none() && !exposes_empty(sample.series, name) {
+                    labels.set(name, value);
+                }
+            }
+        } else {
+            self.rename_conflicting(&exposed, &mut labels);
+        }
+        if !relabel(&self.samples.relabel, &mut labels) {
+            return Ok(None);
+        }
+        let labels = labels.finish();
+        if labels.is_empty() {
+            return Ok(None);
+        }
+        if labels.metric_name().is_empty() {
+            let series = String::from_utf8_lossy(sample.series);
+            return Err(ScrapeError::InvalidSeries(format!(
+                "{series} has no metric name after relabelling"
+            )));
+        }
+        check_limits(&labels, &self.limits)?;
+        Ok(Some(labels))
+    }
+
+    /// [`PassSettings::decode`] for a series that was decoded before.
+    pub(super) fn decode_again(&self, series: &[u8], float_label: FloatLabel) -> Option<Labels> {
+        let mut line = Vec::with_capacity(series.len() + 3);
+        line.extend_from_slice(series);
+        line.extend_from_slice(b" 0\n");
+        match TextParser::new(&line).next_entry(&[]) {
+            Ok(Some(TextEntry::Sample(sample))) => self.decode(&sample, float_label).ok().flatten(),
+            _ => None,
+        }
+    }
+
+    /// The frequent case, in one go: no relabelling, nothing to normalise, no label on both sides.
+    fn merge(&self, exposed: &Labels, series: &[u8], float_label: FloatLabel) -> Option<Labels> {
+        let has_float = float_label.name().is_some_and(|name| exposed.get(name).is_some());
+        let has_empty = self.samples.honor_labels && memchr::memmem::find(series, b"\"\"").is_some();
+        if has_float || has_empty || !self.samples.relabel.is_empty() {
+            return None;
+        }
+        let mut pairs = Vec::with_capacity(16);
+        let mut target = self.labels.iter().peekable();
+        for (name, value) in exposed {
+            while let Some(pair) = target.next_if(|(target_name, _)| *target_name < name) {
+                pairs.push(pair);
+            }
+            if target.peek().is_some_and(|(target_name, _)| *target_name == name) {
+                return None;
+            }
+            pairs.push((name, value));
+        }
+        pairs.extend(target);
+        Some(Labels::from_sorted_pairs(pairs))
+    }
+
+    /// Sets the target labels; exposed labels of the same names move out of the way, shorter names first.
+    fn rename_conflicting(&self, exposed: &Labels, labels: &mut LabelsBuilder) {
+        let mut conflicting = Vec::new();
+        for (name, value) in &self.labels {
+            conflicting.extend(labels.get(name).map(|exposed| (name, exposed.to_owned())));
+            labels.set(name, value);
+        }
+        debug_assert!(conflicting.len() <= exposed.len());
+        conflicting.sort_by_key(|(name, _)| name.len());
+        for (name, value) in conflicting {
+            let mut renamed = format!("{EXPORTED_PREFIX}{name}");
+            while labels.get(&renamed).is_some() {
+                renamed.insert_str(0, EXPORTED_PREFIX);
+            }
+            labels.set(&renamed, &value);
+        }
+    }
+}
+
+fn check_limits(labels: &Labels, limits: &ScrapeLimits) -> Result<(), ScrapeError> {
+    let count_limit = limits.labels.unwrap_or(usize::MAX);
+    let name_limit = limits.label_name_bytes.unwrap_or(usize::MAX);
+    let value_limit = limits.label_value_bytes.unwrap_or(usize::MAX);
+    let metric = labels.get(METRIC_NAME).unwrap_or_default();
+    let exceeded = |what: String| {
+        let metric: String = metric.chars().take(50).collect();
+        Err(ScrapeError::LabelLimit(format!(
+            "a series of {metric:?} has {what}"
+        )))
+    };
+    let mut count = 0;
+    for (name, value) in labels {
+        count += 1;
+        let shown: String = name.chars().take(50).collect();
+        if name.len() > name_limit {
+            return exceeded(format!(
+                "a label name of {} bytes ({shown:?}), the limit is {name_limit}",
+                name.len()
+            ));
+        }
+        if value.len() > value_limit {
+            return exceeded(format!(
+                "a label value of {} bytes ({shown:?}), the limit is {value_limit}",
+                value.len()
+            ));
+        }
+    }
+    if count > count_limit {
+        return exceeded(format!("{count} labels, the limit is {count_limit}"));
+    }
+    Ok(())
+}
+
+/// Writes the bound of a bucket or the rank of a quantile as a float: `1` becomes `1.0`.
+fn normalise(labels: &mut LabelsBuilder, float_label: FloatLabel) {
+    let Some(name) = float_label.name() else { return };
+    let Some(value) = labels.get(name).and_then(parse_float) else {
+        return;
+    };
+    let mut text = String::new();
+    format_float(value, &mut text);
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+        text.push_str(".0");
+    }
+    labels.set(name, &text);
+}
+
+/// Whether the series states the label with an empty value, which the decoded labels do not show. With `honor_labels`
+/// that keeps the target label away.
+fn exposes_empty(series: &[u8], name: &str) -> bool {
+    memchr::memmem::find_iter(series, name.as_bytes()).any(|start| {
+        let (before, after) = series.split_at(start);
+        let (name_part, after) = after.split_at(name.len());
+        debug_assert_eq!(name_part, name.as_bytes());
+        let before = before.strip_suffix(b"\"").unwrap_or(before);
+        let after = after.strip_prefix(b"\"").unwrap_or(after).trim_ascii_start();
+        let starts_label = before
+            .last()
+            .is_some_and(|byte| matches!(byte, b'{' | b',' | b' ' | b'\t'));
+        let value = after.strip_prefix(b"=").map(<[u8]>::trim_ascii_start);
+        starts_label && value.is_some_and(|value| value.starts_with(b"\"\""))
+    })
+}
+
+#[cfg(test)]
+mod tests;
