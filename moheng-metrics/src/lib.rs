@@ -51,7 +51,7 @@ pub use duration::{DurationError, format_duration, parse_duration_ms};
 pub use exposition::{ParseError, TEXT_CONTENT_TYPE, TextEntry, TextParser, TextSample, write_text};
 pub use family::{Metric, MetricFamily, MetricKind};
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
-pub use matcher::{MatchOp, Matcher, Pattern, PatternError};
+pub use matcher::{CapturePattern, MatchOp, Matcher, Pattern, PatternCaptures, PatternError};
 pub use memory::MemorySource;
 pub use number::{format_float, format_json_float, parse_float};
 pub use sample::{NORMAL_NAN, STALE_NAN, Sample, is_stale_nan};

@@ -1,10 +1,12 @@
 //! [`Matcher`]: a condition on one label.
 
 mod pattern;
+mod plan;
+mod syntax;
 
 use std::fmt;
 
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{CapturePattern, Pattern, PatternCaptures, PatternError};
 
 use crate::{Labels, METRIC_NAME};
 
