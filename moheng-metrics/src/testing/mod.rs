@@ -2,6 +2,7 @@
 //!
 //! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts.
 //! * [`NodeWorkload`] generates series that look like a node's.
+//! * [`check_text`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing.
 //! * [`ManualClock`] is a [`crate::Clock`] that tests move.
 
 #![expect(
@@ -12,14 +13,18 @@
 
 mod clock;
 mod generate;
+mod pattern_oracle;
 mod random;
 mod read;
 mod sink_suite;
 mod source_suite;
+mod text_oracle;
 
 pub use clock::ManualClock;
 pub use generate::NodeWorkload;
+pub use pattern_oracle::check_pattern;
 pub use random::Random;
 pub use read::{assert_same, read_all};
 pub use sink_suite::sink_suite;
 pub use source_suite::source_suite;
+pub use text_oracle::check_text;
