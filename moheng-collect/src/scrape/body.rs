@@ -48,9 +48,17 @@ fn gunzip(bytes: &[u8], limit_bytes: u64) -> Result<Vec<u8>, FetchError> {
     Ok(text)
 }
 
-fn check_content_type(content_type: Option<&str>, fallback: Option<ScrapeProtocol>) -> Result<(), FetchError> {
+fn check_content_type(
+    content_type: Option<&str>,
+    fallback: Option<ScrapeProtocol>,
+) -> Result<(), FetchError> {
     let stated = content_type.unwrap_or_default();
-    let media_type = stated.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media_type = stated
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match media_type.as_str() {
         "text/plain" => Ok(()),
         "application/openmetrics-text" => Err(FetchError::Unsupported(
@@ -109,16 +117,33 @@ mod tests {
         check("", text_format, "read");
         check("text/html", None, "\"text/html\"");
         check("text/html", text_format, "read");
-        check("application/openmetrics-text; version=1.0.0", text_format, "OpenMetrics format");
-        check("application/vnd.google.protobuf; proto=x", None, "protobuf format");
+        check(
+            "application/openmetrics-text; version=1.0.0",
+            text_format,
+            "OpenMetrics format",
+        );
+        check(
+            "application/vnd.google.protobuf; proto=x",
+            None,
+            "protobuf format",
+        );
     }
 
     #[test]
     fn decompression_is_limited() {
         let plain = vec![b'a'; 10_000];
-        let body = |limit| text(fetched("text/plain", BodyEncoding::Gzip, gzip(&plain)), None, limit);
+        let body = |limit| {
+            text(
+                fetched("text/plain", BodyEncoding::Gzip, gzip(&plain)),
+                None,
+                limit,
+            )
+        };
         assert_eq!(body(10_000).expect("fits"), plain);
-        assert!(matches!(body(9_999), Err(FetchError::BodyTooLarge { limit_bytes: 9_999 })));
+        assert!(matches!(
+            body(9_999),
+            Err(FetchError::BodyTooLarge { limit_bytes: 9_999 })
+        ));
         let two_members = [gzip(b"a 1\n"), gzip(b"b 2\n")].concat();
         assert_eq!(gunzip(&two_members, 100).expect("two members"), b"a 1\nb 2\n");
         let cut = &two_members[..two_members.len() - 3];

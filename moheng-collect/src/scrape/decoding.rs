@@ -1,7 +1,8 @@
 //! [`Decoding`]: from a series as exposed to the labels it is stored under.
 
 use moheng_metrics::{
-    Labels, LabelsBuilder, METRIC_NAME, MetricKind, TextEntry, TextParser, TextSample, format_float, parse_float,
+    Labels, LabelsBuilder, METRIC_NAME, MetricKind, TextEntry, TextParser, TextSample, format_float,
+    parse_float,
 };
 
 use super::pass::PassSettings;

@@ -9,8 +9,8 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    LOCATION, USER_AGENT,
 };
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use super::{
-    BodyEncoding, BoxFuture, FetchError, FetchRequest, FetchedBody, Fetcher, ScrapeProtocol, ScrapeUrl, Transport,
+    BodyEncoding, BoxFuture, FetchError, FetchRequest, FetchedBody, Fetcher, ScrapeProtocol, ScrapeUrl,
+    Transport,
 };
 
 const MAX_REDIRECTS: usize = 10;
@@ -121,21 +122,28 @@ impl HttpFetcher {
             let is_redirect = self.transport.settings.follow_redirects && is_redirect(response.status());
             if let Some(location) = location.filter(|_| is_redirect) {
                 url = self.redirected(&url, location)?;
-                if read_body(response.into_body(), REDIRECT_BODY_BYTES, 0).await.is_ok() {
+                if read_body(response.into_body(), REDIRECT_BODY_BYTES, 0)
+                    .await
+                    .is_ok()
+                {
                     self.keep(connection);
                 }
                 continue;
             }
             if response.status() != StatusCode::OK {
                 let status = response.status();
-                if read_body(response.into_body(), REDIRECT_BODY_BYTES, 0).await.is_ok() {
+                if read_body(response.into_body(), REDIRECT_BODY_BYTES, 0)
+                    .await
+                    .is_ok()
+                {
                     self.keep(connection);
                 }
                 return Err(FetchError::Status(status.to_string()));
             }
             let encoding = encoding(response.headers())?;
             let content_type = response.headers().get(CONTENT_TYPE);
-            let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            let content_type =
+                content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
             let body = response.into_body();
             let bytes = read_body(body, request.body_limit_bytes, request.size_hint_bytes).await?;
             self.keep(connection);
@@ -194,7 +202,11 @@ impl HttpFetcher {
 
 impl HttpSettings {
     fn request(&self, url: &ScrapeUrl, request: &FetchRequest) -> Result<Request<Empty<Bytes>>, FetchError> {
-        let encoding = if self.enable_compression { "gzip" } else { "identity" };
+        let encoding = if self.enable_compression {
+            "gzip"
+        } else {
+            "identity"
+        };
         Request::get(url.path_and_query())
             .header(HOST, url.authority())
             .header(USER_AGENT, &self.user_agent)
@@ -328,7 +340,17 @@ mod tests {
     fn https_is_refused() {
         let transport = HttpTransport::default();
         assert_eq!(transport.check_scheme("http"), Ok(()));
-        assert!(transport.check_scheme("https").unwrap_err().contains("not supported yet"));
-        assert!(transport.check_scheme("ftp").unwrap_err().contains("unknown scheme"));
+        assert!(
+            transport
+                .check_scheme("https")
+                .unwrap_err()
+                .contains("not supported yet")
+        );
+        assert!(
+            transport
+                .check_scheme("ftp")
+                .unwrap_err()
+                .contains("unknown scheme")
+        );
     }
 }

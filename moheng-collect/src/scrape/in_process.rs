@@ -65,7 +65,9 @@ impl Fetcher for InProcessFetcher {
     fn fetch<'a>(&'a mut self, request: &'a FetchRequest) -> BoxFuture<'a, Result<FetchedBody, FetchError>> {
         Box::pin(async move {
             if self.is_running.swap(true, Ordering::AcqRel) {
-                return Err(FetchError::Source("the collection of the last scrape still runs".to_owned()));
+                return Err(FetchError::Source(
+                    "the collection of the last scrape still runs".to_owned(),
+                ));
             }
             let running = Running(self.is_running.clone());
             let source = self.source.clone();

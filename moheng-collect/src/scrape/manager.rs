@@ -152,7 +152,10 @@ impl ScrapeManager {
             let pool = self.sync(&mut state, &job, resolved, old);
             state.pools.insert(job.job_name, pool);
         }
-        for active in old_pools.into_values().flat_map(|pool| pool.targets.into_values()) {
+        for active in old_pools
+            .into_values()
+            .flat_map(|pool| pool.targets.into_values())
+        {
             state.remove(active);
         }
         self.context.counters.count_reload();
@@ -286,9 +289,7 @@ impl ScrapeManager {
 
 impl State {
     fn remove(&mut self, active: Active) {
-        active
-            .commands
-            .send_modify(|command| command.mode = Mode::Remove);
+        active.commands.send_modify(|command| command.mode = Mode::Remove);
         self.ending.push(active.commands);
     }
 }

@@ -80,7 +80,11 @@ impl MetadataCache {
     }
 
     fn entry(&mut self, name: &str) -> &mut Arc<MetricMetadata> {
-        let is_at = |index: usize| self.entries.get(index).is_some_and(|entry| entry.metadata.name == name);
+        let is_at = |index: usize| {
+            self.entries
+                .get(index)
+                .is_some_and(|entry| entry.metadata.name == name)
+        };
         let index = if is_at(self.cursor) {
             self.cursor
         } else if is_at(self.cursor + 1) {
@@ -121,7 +125,12 @@ mod tests {
         let mut cache = MetadataCache::default();
         let names = |cache: &mut MetadataCache| -> Option<Vec<String>> {
             let changed = cache.take_changed()?;
-            Some(changed.iter().map(|metadata| format!("{} {} {}", metadata.name, metadata.kind.as_str(), metadata.help)).collect())
+            Some(
+                changed
+                    .iter()
+                    .map(|metadata| format!("{} {} {}", metadata.name, metadata.kind.as_str(), metadata.help))
+                    .collect(),
+            )
         };
         let pass = |cache: &mut MetadataCache, with_b: bool| {
             cache.begin();
@@ -133,7 +142,10 @@ mod tests {
             cache.commit();
         };
         pass(&mut cache, true);
-        assert_eq!(names(&mut cache), Some(vec!["a counter A.".to_owned(), "b gauge ".to_owned()]));
+        assert_eq!(
+            names(&mut cache),
+            Some(vec!["a counter A.".to_owned(), "b gauge ".to_owned()])
+        );
         pass(&mut cache, true);
         assert_eq!(names(&mut cache), None);
         for _ in 0..KEPT_PASSES {

@@ -38,7 +38,9 @@ const STANDARD: [Definition; 5] = [
     ("up", |values| f64::from(u8::from(values.is_up))),
     ("scrape_duration_seconds", |values| values.duration_seconds),
     ("scrape_samples_scraped", |values| values.samples_scraped as f64),
-    ("scrape_samples_post_metric_relabeling", |values| values.samples_kept as f64),
+    ("scrape_samples_post_metric_relabeling", |values| {
+        values.samples_kept as f64
+    }),
     ("scrape_series_added", |values| values.series_added as f64),
 ];
 

@@ -12,8 +12,8 @@ use super::schedule::Schedule;
 use super::stats::Counters;
 use super::target::Target;
 use super::{
-    FetchError, FetchRequest, FetchedBody, Fetcher, FirstScrape, MetricMetadata, PassReport, PassSettings, Scrape,
-    ScrapeError, ScrapePass, TargetHealth, Transport,
+    FetchError, FetchRequest, FetchedBody, Fetcher, FirstScrape, MetricMetadata, PassReport, PassSettings,
+    Scrape, ScrapeError, ScrapePass, TargetHealth, Transport,
 };
 
 /// What all runners of a manager share.
@@ -213,8 +213,8 @@ impl Runner {
         let (pass, report) = spawn_blocking(move || {
             let rules = &plan.pass;
             let limit_bytes = rules.limits.body_bytes();
-            let text = fetched
-                .and_then(|body| Ok(body::text(body, rules.samples.fallback_protocol, limit_bytes)?));
+            let text =
+                fetched.and_then(|body| Ok(body::text(body, rules.samples.fallback_protocol, limit_bytes)?));
             let (text, error) = match text {
                 Ok(text) => (text, None),
                 Err(error) => (Vec::new(), Some(error)),
@@ -290,12 +290,16 @@ impl Runner {
         let url = self.plan.target.url.to_string();
         let written = spawn_blocking(move || {
             let written = pass.finish(stale_ms, self.context.sink.0.as_ref());
-            self.context.counters.count_stale_markers(*written.as_ref().unwrap_or(&0));
+            self.context
+                .counters
+                .count_stale_markers(*written.as_ref().unwrap_or(&0));
             written
         });
         match written.await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::error!(%url, %error, "cannot mark the series of a removed target as stale"),
+            Ok(Err(error)) => {
+                tracing::error!(%url, %error, "cannot mark the series of a removed target as stale")
+            }
             Err(error) => tracing::error!(%url, %error, "marking the series of a removed target failed"),
         }
     }

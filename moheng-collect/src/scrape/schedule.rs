@@ -32,9 +32,7 @@ impl Schedule {
 
     /// The first place after `now_ms`.
     pub(super) fn next_after(&self, now_ms: i64) -> i64 {
-        let since_last = now_ms
-            .saturating_sub(self.offset_ms)
-            .rem_euclid(self.interval_ms);
+        let since_last = now_ms.saturating_sub(self.offset_ms).rem_euclid(self.interval_ms);
         now_ms.saturating_add(self.interval_ms - since_last)
     }
 
@@ -81,10 +79,19 @@ mod tests {
     #[test]
     fn slightly_late_is_on_time() {
         let schedule = Schedule::new(15_000, 0);
-        for (now_ms, timestamp_ms) in [(30_000, 30_000), (30_002, 30_000), (30_003, 30_003), (29_999, 29_999)] {
+        for (now_ms, timestamp_ms) in [
+            (30_000, 30_000),
+            (30_002, 30_000),
+            (30_003, 30_003),
+            (29_999, 29_999),
+        ] {
             assert_eq!(schedule.timestamp_ms(30_000, now_ms), timestamp_ms);
         }
-        assert_eq!(Schedule::new(100, 0).timestamp_ms(200, 202), 202, "1 % is the lower bound");
+        assert_eq!(
+            Schedule::new(100, 0).timestamp_ms(200, 202),
+            202,
+            "1 % is the lower bound"
+        );
         assert_eq!(Schedule::new(100, 0).timestamp_ms(200, 201), 200);
     }
 

@@ -126,7 +126,10 @@ impl SeriesCache {
         labels: Option<&Labels>,
         decode: impl Fn(&[u8], FloatLabel) -> Option<Labels>,
     ) -> Known {
-        debug_assert!(self.texts.len() + text.len() <= u32::MAX as usize, "bodies are limited to MAX_BODY_BYTES");
+        debug_assert!(
+            self.texts.len() + text.len() <= u32::MAX as usize,
+            "bodies are limited to MAX_BODY_BYTES"
+        );
         let index = self.entries.len() as u32;
         let series = labels.map_or(DROPPED, |labels| {
             self.series_of(labels, index, |cache, candidate| {
@@ -146,8 +149,9 @@ impl SeriesCache {
         self.entries.push(entry);
         let hash = self.hasher.hash_one(text);
         let (texts, entries, hasher) = (&self.texts, &self.entries, &self.hasher);
-        self.by_text
-            .insert_unique(hash, index, |&entry| hasher.hash_one(text_in(texts, entries, entry)));
+        self.by_text.insert_unique(hash, index, |&entry| {
+            hasher.hash_one(text_in(texts, entries, entry))
+        });
         self.diverge().push(index);
         entry.known()
     }
@@ -199,7 +203,10 @@ impl SeriesCache {
 
     /// A text of a series, and how to decode it.
     pub(super) fn text_of(&self, series: u32) -> (&[u8], FloatLabel) {
-        let entry = self.series.get(series as usize).map_or(NOWHERE, |series| series.entry);
+        let entry = self
+            .series
+            .get(series as usize)
+            .map_or(NOWHERE, |series| series.entry);
         let float_label = self
             .entries
             .get(entry as usize)
@@ -231,7 +238,10 @@ impl SeriesCache {
     fn series_of(&mut self, labels: &Labels, entry: u32, is_same: impl Fn(&Self, u32) -> bool) -> u32 {
         let labels_hash = labels.stable_hash();
         let found = self.by_labels.find(labels_hash, |&candidate| {
-            let hash = self.series.get(candidate as usize).map(|series| series.labels_hash);
+            let hash = self
+                .series
+                .get(candidate as usize)
+                .map(|series| series.labels_hash);
             hash == Some(labels_hash) && is_same(self, candidate)
         });
         if let Some(&series) = found {

@@ -77,8 +77,16 @@ pub(super) fn resolve(job: &ScrapeJob) -> Resolved {
 fn discovered(job: &ScrapeJob, group: &TargetGroup, address: &str) -> Labels {
     let mut labels = group.labels.to_builder().with(ADDRESS, address);
     set_default(&mut labels, "job", &job.job_name);
-    set_default(&mut labels, SCRAPE_INTERVAL, &format_duration(job.scrape_interval_ms));
-    set_default(&mut labels, SCRAPE_TIMEOUT, &format_duration(job.scrape_timeout_ms));
+    set_default(
+        &mut labels,
+        SCRAPE_INTERVAL,
+        &format_duration(job.scrape_interval_ms),
+    );
+    set_default(
+        &mut labels,
+        SCRAPE_TIMEOUT,
+        &format_duration(job.scrape_timeout_ms),
+    );
     set_default(&mut labels, METRICS_PATH, &job.metrics_path);
     set_default(&mut labels, SCHEME, &job.scheme);
     for (name, values) in &job.params {

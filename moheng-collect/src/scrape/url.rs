@@ -129,12 +129,20 @@ mod tests {
             .map(|(name, values)| (name.to_owned(), values.into_iter().map(str::to_owned).collect()))
             .collect();
         let url = ScrapeUrl::new("http", "[::1]:9100", "a b?/%", &params);
-        assert_eq!(url.to_string(), "http://[::1]:9100/a%20b%3F/%25?a=%C3%A9&b+c=1&b+c=x%26y");
+        assert_eq!(
+            url.to_string(),
+            "http://[::1]:9100/a%20b%3F/%25?a=%C3%A9&b+c=1&b+c=x%26y"
+        );
     }
 
     #[test]
     fn redirects() {
-        let base = ScrapeUrl::new("http", "a:1", "/x/y", &BTreeMap::from([("q".to_owned(), vec!["1".to_owned()])]));
+        let base = ScrapeUrl::new(
+            "http",
+            "a:1",
+            "/x/y",
+            &BTreeMap::from([("q".to_owned(), vec!["1".to_owned()])]),
+        );
         for (location, expected) in [
             ("/m", Some("http://a:1/m")),
             ("z?k=v#frag", Some("http://a:1/x/z?k=v")),

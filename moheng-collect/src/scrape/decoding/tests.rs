@@ -22,7 +22,7 @@ fn honoring() -> PassSettings {
     }
 }
 
-fn relabelling(config: RelabelConfig) -> PassSettings {
+fn with_rule(config: RelabelConfig) -> PassSettings {
     PassSettings {
         samples: SampleRules {
             relabel: vec![RelabelRule::new(config).expect("a valid rule")],
@@ -34,27 +34,41 @@ fn relabelling(config: RelabelConfig) -> PassSettings {
 
 fn decode(settings: &PassSettings, kind: MetricKind, series: &str) -> Result<Option<Labels>, ScrapeError> {
     let line = format!("{series} 1\n");
-    let entry = TextParser::new(line.as_bytes()).next_entry(&[]).expect("valid text");
+    let entry = TextParser::new(line.as_bytes())
+        .next_entry(&[])
+        .expect("valid text");
     let Some(TextEntry::Sample(sample)) = entry else {
         panic!("{series} is not a sample");
     };
     let labels = settings.decode(&sample, FloatLabel::of(kind))?;
-    assert_eq!(settings.decode_again(series.as_bytes(), FloatLabel::of(kind)), labels);
+    assert_eq!(
+        settings.decode_again(series.as_bytes(), FloatLabel::of(kind)),
+        labels
+    );
     Ok(labels)
 }
 
 #[track_caller]
 fn check(settings: &PassSettings, kind: MetricKind, series: &str, expected: &str) {
     let labels = decode(settings, kind, series).expect("valid labels");
-    assert_eq!(labels.map_or("dropped".to_owned(), |labels| labels.to_string()), expected);
+    assert_eq!(
+        labels.map_or("dropped".to_owned(), |labels| labels.to_string()),
+        expected
+    );
 }
 
 #[test]
 fn target_labels_are_added_and_win() {
     let check = |series, expected| check(&settings(), MetricKind::Untyped, series, expected);
     check("m", r#"{__name__="m", instance="a:1", job="test"}"#);
-    check(r#"m{z="1",b="2"}"#, r#"{__name__="m", b="2", instance="a:1", job="test", z="1"}"#);
-    check(r#"m{job="x"}"#, r#"{__name__="m", exported_job="x", instance="a:1", job="test"}"#);
+    check(
+        r#"m{z="1",b="2"}"#,
+        r#"{__name__="m", b="2", instance="a:1", job="test", z="1"}"#,
+    );
+    check(
+        r#"m{job="x"}"#,
+        r#"{__name__="m", exported_job="x", instance="a:1", job="test"}"#,
+    );
     check(
         r#"m{job="x",exported_job="y"}"#,
         r#"{__name__="m", exported_exported_job="x", exported_job="y", instance="a:1", job="test"}"#,
@@ -86,15 +100,26 @@ fn honored_labels_win() {
     check("m", r#"{__name__="m", instance="a:1", job="test"}"#);
     check(r#"m{job="x"}"#, r#"{__name__="m", instance="a:1", job="x"}"#);
     check(r#"m{instance=""}"#, r#"{__name__="m", job="test"}"#);
-    check(r#"m{a="1", "instance" = "" ,job="x"}"#, r#"{__name__="m", a="1", job="x"}"#);
-    check(r#"m{my_instance="",a="instance=x"}"#, r#"{__name__="m", a="instance=x", instance="a:1", job="test"}"#);
-    check(r#"m{a=" instance=\"\""}"#, r#"{__name__="m", a=" instance=\"\"", instance="a:1", job="test"}"#);
+    check(
+        r#"m{a="1", "instance" = "" ,job="x"}"#,
+        r#"{__name__="m", a="1", job="x"}"#,
+    );
+    check(
+        r#"m{my_instance="",a="instance=x"}"#,
+        r#"{__name__="m", a="instance=x", instance="a:1", job="test"}"#,
+    );
+    check(
+        r#"m{a=" instance=\"\""}"#,
+        r#"{__name__="m", a=" instance=\"\"", instance="a:1", job="test"}"#,
+    );
 }
 
 #[test]
 fn numbers_in_labels_have_one_spelling() {
     let strip = |kind, series: &str| {
-        let labels = decode(&PassSettings::default(), kind, series).expect("valid").expect("kept");
+        let labels = decode(&PassSettings::default(), kind, series)
+            .expect("valid")
+            .expect("kept");
         labels.to_string()
     };
     for (exposed, stored) in [
@@ -116,8 +141,14 @@ fn numbers_in_labels_have_one_spelling() {
             format!(r#"{{__name__="m", quantile="{stored}"}}"#)
         );
     }
-    assert_eq!(strip(MetricKind::Gauge, r#"m{le="1"}"#), r#"{__name__="m", le="1"}"#);
-    assert_eq!(strip(MetricKind::Summary, r#"m{le="1"}"#), r#"{__name__="m", le="1"}"#);
+    assert_eq!(
+        strip(MetricKind::Gauge, r#"m{le="1"}"#),
+        r#"{__name__="m", le="1"}"#
+    );
+    assert_eq!(
+        strip(MetricKind::Summary, r#"m{le="1"}"#),
+        r#"{__name__="m", le="1"}"#
+    );
 }
 
 #[test]
@@ -127,15 +158,20 @@ fn relabelling() {
         regex: regex.to_owned(),
         ..RelabelConfig::default()
     };
-    let drop = super::tests::relabelling(RelabelConfig {
+    let drop = with_rule(RelabelConfig {
         source_labels: vec!["__name__".to_owned()],
         ..config(RelabelAction::Drop, "go_.*")
     });
     check(&drop, MetricKind::Gauge, "go_threads", "dropped");
-    check(&drop, MetricKind::Gauge, "up_x", r#"{__name__="up_x", instance="a:1", job="test"}"#);
-    let all = super::tests::relabelling(config(RelabelAction::LabelDrop, ".*"));
+    check(
+        &drop,
+        MetricKind::Gauge,
+        "up_x",
+        r#"{__name__="up_x", instance="a:1", job="test"}"#,
+    );
+    let all = with_rule(config(RelabelAction::LabelDrop, ".*"));
     check(&all, MetricKind::Gauge, "m", "dropped");
-    let nameless = super::tests::relabelling(config(RelabelAction::LabelDrop, "__name__"));
+    let nameless = with_rule(config(RelabelAction::LabelDrop, "__name__"));
     let error = decode(&nameless, MetricKind::Gauge, "m").expect_err("no name");
     assert_eq!(error.to_string(), "m has no metric name after relabelling");
 }
@@ -150,7 +186,10 @@ fn limits_count_what_is_stored() {
         assert_eq!(message.as_deref(), expected);
     };
     check(|limits| limits.labels = Some(4), None);
-    check(|limits| limits.labels = Some(3), Some("a series of \"metric\" has 4 labels, the limit is 3"));
+    check(
+        |limits| limits.labels = Some(3),
+        Some("a series of \"metric\" has 4 labels, the limit is 3"),
+    );
     check(|limits| limits.label_name_bytes = Some(8), None);
     check(
         |limits| limits.label_name_bytes = Some(7),

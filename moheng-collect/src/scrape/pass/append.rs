@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use moheng_metrics::{
-    AppendBatch, STALE_NAN, SampleError, SampleOutcome, SampleSink, SeriesRef, SinkError,
-};
+use moheng_metrics::{AppendBatch, STALE_NAN, SampleError, SampleOutcome, SampleSink, SeriesRef, SinkError};
 
 use super::{PassReport, Pending, Reading, ScrapePass};
 use crate::scrape::report::ReportValues;
@@ -81,7 +79,11 @@ impl ScrapePass {
                 batch.push_reference(reference, pending.timestamp_ms, pending.value);
             }
         }
-        debug_assert_eq!(batch.len(), reading.pending.len(), "a sample has neither reference nor labels");
+        debug_assert_eq!(
+            batch.len(),
+            reading.pending.len(),
+            "a sample has neither reference nor labels"
+        );
         for &reference in vanished {
             batch.push_reference(reference, timestamp_ms, STALE_NAN);
         }
@@ -185,7 +187,10 @@ impl ScrapePass {
             batch.push_labels(&series.labels, timestamp_ms, series.value(values));
         }
         let appended = sink.append(&batch)?;
-        let forgotten = self.reports.iter_mut().filter(|series| series.reference.is_none());
+        let forgotten = self
+            .reports
+            .iter_mut()
+            .filter(|series| series.reference.is_none());
         for (series, outcome) in forgotten.zip(appended.outcomes) {
             series.reference = outcome.ok();
         }
@@ -202,11 +207,22 @@ impl ScrapePass {
         if self.orphans.is_empty() {
             return Ok(());
         }
-        let current = self.cache.series().iter().filter(|series| series.stored == self.pass);
+        let current = self
+            .cache
+            .series()
+            .iter()
+            .filter(|series| series.stored == self.pass);
         let reports = self.reports.iter().filter_map(|series| series.reference);
-        let current: HashSet<SeriesRef> = current.filter_map(|series| series.reference).chain(reports).collect();
+        let current: HashSet<SeriesRef> = current
+            .filter_map(|series| series.reference)
+            .chain(reports)
+            .collect();
         let mut batch = AppendBatch::new();
-        for reference in self.orphans.iter().filter(|reference| !current.contains(reference)) {
+        for reference in self
+            .orphans
+            .iter()
+            .filter(|reference| !current.contains(reference))
+        {
             batch.push_reference(*reference, timestamp_ms, STALE_NAN);
         }
         if !batch.is_empty() {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moheng_metrics::{
-    AppendBatch, Clock, Labels, STALE_NAN, SampleSink, SeriesRef, SinkError, TextEntry, TextParser, TextSample,
+    AppendBatch, Clock, Labels, STALE_NAN, SampleSink, SeriesRef, SinkError, TextEntry, TextParser,
+    TextSample,
 };
 
 use super::body::MAX_BODY_BYTES;
@@ -145,7 +146,9 @@ impl ScrapePass {
         if settings == self.settings {
             return;
         }
-        if settings.samples.reports != self.settings.samples.reports || settings.labels != self.settings.labels {
+        if settings.samples.reports != self.settings.samples.reports
+            || settings.labels != self.settings.labels
+        {
             self.orphans
                 .extend(self.reports.iter().filter_map(|report| report.reference));
             self.reports = report_series(settings.samples.reports, &settings.labels);
@@ -324,9 +327,12 @@ impl ScrapePass {
     ) -> Result<(Known, Option<Labels>), ScrapeError> {
         let labels = self.settings.decode(sample, float_label)?;
         let settings = &self.settings;
-        let known = self.cache.insert(sample.series, float_label, labels.as_ref(), |text, float_label| {
-            settings.decode_again(text, float_label)
-        });
+        let known = self.cache.insert(
+            sample.series,
+            float_label,
+            labels.as_ref(),
+            |text, float_label| settings.decode_again(text, float_label),
+        );
         Ok((known, labels))
     }
 
@@ -364,7 +370,11 @@ impl ScrapePass {
     /// Forgets all texts. Series that are still to be marked as stale are remembered by reference.
     fn clear_cache(&mut self) {
         if self.tracking != 0 {
-            let tracked = self.cache.series().iter().filter(|series| series.tracked == self.tracking);
+            let tracked = self
+                .cache
+                .series()
+                .iter()
+                .filter(|series| series.tracked == self.tracking);
             self.orphans.extend(tracked.filter_map(|series| series.reference));
         }
         self.tracking = 0;

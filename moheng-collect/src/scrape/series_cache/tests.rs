@@ -52,7 +52,10 @@ fn texts_of_one_series_are_one_series() {
     assert_eq!(known[0], known[1]);
     assert_ne!(known[0], known[2]);
     assert_eq!(known[3], Known::Dropped);
-    assert_eq!(pass(&mut cache, &["b,a", "drop", "a"]).1, [known[0], known[3], known[2]]);
+    assert_eq!(
+        pass(&mut cache, &["b,a", "drop", "a"]).1,
+        [known[0], known[3], known[2]]
+    );
 }
 
 #[test]
@@ -75,7 +78,11 @@ fn long_texts_are_forgotten_sooner() {
     for round in 0..20 {
         let text = format!("{round}{}", "x".repeat(50_000));
         pass(&mut cache, &[&text]);
-        assert!(cache.texts.len() < 2 * 50_002 + (64 << 10) + 1, "{}", cache.texts.len());
+        assert!(
+            cache.texts.len() < 2 * 50_002 + (64 << 10) + 1,
+            "{}",
+            cache.texts.len()
+        );
     }
     assert!(!cache.is_too_large());
 }

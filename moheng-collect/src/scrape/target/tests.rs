@@ -42,7 +42,10 @@ fn labels_are_defaulted_and_internal_ones_removed() {
         target.discovered_labels.to_string(),
         r#"{__address__="db1:9100", __meta_x="y", __metrics_path__="/metrics", __scheme__="http", __scrape_interval__="1m", __scrape_timeout__="10s", env="prod", job="test"}"#
     );
-    assert_eq!(target.labels.to_string(), r#"{env="prod", instance="db1:9100", job="test"}"#);
+    assert_eq!(
+        target.labels.to_string(),
+        r#"{env="prod", instance="db1:9100", job="test"}"#
+    );
     assert_eq!(target.url.to_string(), "http://db1:9100/metrics");
     assert_eq!((target.interval_ms, target.timeout_ms), (60_000, 10_000));
 }
@@ -72,8 +75,14 @@ fn relabelling_decides_everything() {
         set("job", "blackbox"),
     ];
     let target = only(resolve(&job));
-    assert_eq!(target.url.to_string(), "http://127.0.0.1:9115/probe?module=c&module=b&other=x&target=db1");
-    assert_eq!(target.labels.to_string(), r#"{env="prod", instance="db1", job="blackbox"}"#);
+    assert_eq!(
+        target.url.to_string(),
+        "http://127.0.0.1:9115/probe?module=c&module=b&other=x&target=db1"
+    );
+    assert_eq!(
+        target.labels.to_string(),
+        r#"{env="prod", instance="db1", job="blackbox"}"#
+    );
     assert_eq!((target.interval_ms, target.timeout_ms), (30_000, 1_000));
 }
 
@@ -103,8 +112,16 @@ fn what_cannot_be_scraped_is_an_error_of_that_target_only() {
     check(&[], "http://a:1", "is not a valid address");
     check(&[], "", "no address");
     check(&[set("__scheme__", "https")], "a:1", "not supported yet");
-    check(&[set("__scrape_interval__", "0s")], "a:1", "must be longer than 0");
-    check(&[set("__scrape_interval__", "1s")], "a:1", "longer than the scrape interval");
+    check(
+        &[set("__scrape_interval__", "0s")],
+        "a:1",
+        "must be longer than 0",
+    );
+    check(
+        &[set("__scrape_interval__", "1s")],
+        "a:1",
+        "longer than the scrape interval",
+    );
     check(&[set("__scrape_timeout__", "x")], "a:1", "__scrape_timeout__");
     let mut job = job(&["", "good:1"]);
     job.relabel = Vec::new();
