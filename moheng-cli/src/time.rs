@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn formatted() {
-        assert_eq!(format_time(1_795_380_653_600), "2026-11-22T20:10:53.600Z");
+        assert_eq!(format_time(1_795_380_653_600), "2026-11-22T20:50:53.600Z");
         assert_eq!(format_time(i64::MAX), format!("{}ms", i64::MAX));
     }
 }

@@ -1,5 +1,7 @@
 //! Why the server cannot run.
 
+use std::path::PathBuf;
+
 use moheng_collect::{HostError, JobError};
 use thiserror::Error;
 
@@ -8,13 +10,13 @@ use thiserror::Error;
 pub(crate) enum AppError {
     /// Another program has the address, or it is not one.
     #[error("cannot listen on {address}: {source}")]
-    Bind {
-        address: String,
-        source: std::io::Error,
-    },
+    Bind { address: String, source: std::io::Error },
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(std::io::Error),
+    /// The data directory cannot be made.
+    #[error("{path}: {source}")]
+    Directory { path: PathBuf, source: std::io::Error },
     /// The database cannot be opened or closed.
     #[error(transparent)]
     Database(#[from] moheng_tsdb::Error),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use moheng_collect::{
     FirstScrape, HostCollectors, HostOptions, HttpSettings, HttpTransport, InProcessTransport, ScrapeJob,
-    TargetGroup, Transport,
+    TargetGroup,
 };
-use moheng_metrics::{Clock, Labels, MetricFamily, write_text};
+use moheng_metrics::{Clock, Labels, MetricFamily};
 
 use super::AppError;
 use crate::config::{Config, ScrapeConfig};
@@ -21,9 +21,12 @@ pub(super) fn configured(config: Config) -> Vec<ScrapeJob> {
 }
 
 fn configured_job(config: ScrapeConfig) -> ScrapeJob {
-    let mut settings = HttpSettings::default();
-    settings.enable_compression = config.request.enable_compression;
-    settings.follow_redirects = config.request.follow_redirects;
+    let settings = HttpSettings {
+        enable_compression: config.request.enable_compression,
+        follow_redirects: config.request.follow_redirects,
+        protocols: config.request.protocols,
+        ..HttpSettings::default()
+    };
     let mut job = ScrapeJob::new(config.job_name, Arc::new(HttpTransport::new(settings)));
     job.scrape_interval_ms = config.scrape_interval_ms;
     job.scrape_timeout_ms = config.scrape_timeout_ms;
@@ -45,7 +48,10 @@ pub(super) fn zero_config(server: &Arc<Server>, clock: &Arc<dyn Clock>) -> Resul
     Ok(vec![
         in_process_job("node", &instance, move || host.collect()),
         in_process_job("moheng", &instance, move || {
-            server.upgrade().map(|server| own_families(&server)).unwrap_or_default()
+            server
+                .upgrade()
+                .map(|server| own_families(&server))
+                .unwrap_or_default()
         }),
     ])
 }
@@ -55,12 +61,7 @@ fn in_process_job(
     instance: &str,
     collect: impl Fn() -> Vec<MetricFamily> + Send + Sync + 'static,
 ) -> ScrapeJob {
-    let transport: Arc<dyn Transport> = Arc::new(InProcessTransport::new(move || {
-        let mut text = String::new();
-        write_text(&collect(), &mut text);
-        text.into_bytes()
-    }));
-    let mut job = ScrapeJob::new(name, transport);
+    let mut job = ScrapeJob::new(name, Arc::new(InProcessTransport::from_families(collect)));
     job.scrape_interval_ms = ZERO_CONFIG_INTERVAL_MS;
     job.target_groups = vec![TargetGroup {
         targets: vec![instance.to_owned()],
@@ -72,5 +73,9 @@ fn in_process_job(
 
 fn host_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
 }

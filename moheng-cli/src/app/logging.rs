@@ -1,6 +1,6 @@
 //! Log lines on standard error: logfmt or JSON.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use moheng_metrics::{Clock, SystemClock};
 use tracing::field::{Field, Visit};
@@ -114,7 +114,8 @@ fn push_logfmt_value(value: &str, line: &mut String) {
     if !value.is_empty() && value.chars().all(is_plain) {
         line.push_str(value);
     } else {
-        line.push_str(&format!("{value:?}"));
+        // Writing to a String does not fail.
+        let _ = write!(line, "{value:?}");
     }
 }
 

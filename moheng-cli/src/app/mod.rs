@@ -17,7 +17,7 @@ use moheng_promql::{Engine, EngineSettings};
 use moheng_tsdb::{Db, RealDirectory, Settings};
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, spawn_blocking};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 pub(crate) use database_metrics::database_families;
 pub(crate) use error::AppError;
@@ -27,7 +27,7 @@ pub(crate) use scrape_metrics::scrape_families;
 
 use crate::args::{RunArgs, WebArgs};
 use crate::config::Config;
-use crate::http::{self, ConnectionLimits, Opened, Server, ServerSettings};
+use crate::http::{self, ConnectionLimits, Server, ServerSettings};
 
 /// Runs the server until it is asked to stop.
 ///
@@ -50,28 +50,36 @@ pub(crate) async fn run(
             connections: args.web.max_connections,
             read_timeout: args.web.read_timeout,
         };
-        tasks.spawn(http::serve(listener, http::routes(&server), limits, server.stop_receiver()));
+        tasks.spawn(http::serve(
+            listener,
+            http::routes(&server),
+            limits,
+            server.stop_receiver(),
+        ));
     }
 
     let db = open_database(args, &clock).await?;
+    let mut scrape_settings = ScrapeSettings::default();
+    if let Some(config) = &config {
+        // Servers with different external labels scrape the same targets at different moments.
+        scrape_settings.offset_seed = config.global.external_labels.stable_hash();
+    }
     let jobs = match config {
         Some(config) => jobs::configured(config),
         None => jobs::zero_config(&server, &clock)?,
     };
     let sink: Arc<dyn SampleSink> = db.clone();
-    let scrapes = ScrapeManager::start(jobs, sink, Arc::clone(&clock), ScrapeSettings::default())?;
-    server.open(Opened {
-        db: Arc::clone(&db),
-        scrapes,
-    });
+    server.set_db(Arc::clone(&db));
+    let scrapes = ScrapeManager::start(jobs, scrape_settings, sink, Arc::clone(&clock))?;
+    server.set_scrapes(scrapes);
     info!("ready");
 
     let mut stop = server.stop_receiver();
     // The sender lives in `server`, so waiting ends only with the request to stop.
     let _ = stop.wait_for(|stop| *stop).await;
     info!("stopping");
-    if let Ok(opened) = server.opened() {
-        opened.scrapes.shutdown().await;
+    if let Ok(scrapes) = server.scrapes() {
+        scrapes.shutdown().await;
     }
     while tasks.join_next().await.is_some() {}
     let closed = spawn_blocking(move || db.close()).await;
@@ -81,13 +89,12 @@ pub(crate) async fn run(
 }
 
 fn warn_about_config(args: &RunArgs, config: Option<&Config>) {
-    match (&args.config_file, config) {
-        (Some(file), Some(config)) => {
-            for warning in &config.warnings {
-                warn!("{}", warning.display(file));
-            }
-        }
-        _ => info!("no --config.file: collecting this host and moheng itself every 15 s"),
+    let (Some(file), Some(config)) = (&args.config_file, config) else {
+        info!("no --config.file: collecting this host and moheng itself every 15 s");
+        return;
+    };
+    for warning in &config.warnings {
+        warn!("{}", warning.display(file));
     }
 }
 
@@ -125,10 +132,8 @@ fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) 
 
 async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>, AppError> {
     let path = args.storage.path.clone();
-    let settings = Settings {
-        wal_sync: args.storage.wal_sync,
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    settings.wal_sync = args.storage.wal_sync;
     let start = clock.monotonic();
     let db_clock = Arc::clone(clock);
     let opened = spawn_blocking(move || open_at(&path, settings, db_clock)).await;
@@ -139,8 +144,11 @@ async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>
     Ok(Arc::new(db))
 }
 
-fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db, moheng_tsdb::Error> {
-    std::fs::create_dir_all(path).map_err(|error| todo_error(error))?;
-    let directory = RealDirectory::open(path)?;
-    Db::builder(Arc::new(directory)).settings(settings).clock(clock).open()
+fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db, AppError> {
+    let directory = RealDirectory::create(path).map_err(|source| AppError::Directory {
+        path: path.to_owned(),
+        source,
+    })?;
+    let db = Db::builder(Arc::new(directory)).settings(settings).clock(clock);
+    Ok(db.open()?)
 }

@@ -55,7 +55,9 @@ pub(crate) fn process_families() -> Vec<MetricFamily> {
         "process_open_fds",
         MetricKind::Gauge,
         "Open file descriptors.",
-        fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64),
+        fs::read_dir("/proc/self/fd")
+            .ok()
+            .map(|entries| entries.count() as f64),
     );
     push(
         "process_max_fds",
@@ -97,7 +99,10 @@ mod tests {
     #[test]
     fn kernel_files() {
         let stat = "12 (a ) b) S 1 12 12 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 4 0 7000 1000 200";
-        let expected = Stat { cpu_ticks: 300.0, start_ticks: 7000.0 };
+        let expected = Stat {
+            cpu_ticks: 300.0,
+            start_ticks: 7000.0,
+        };
         assert_eq!(parse_stat(stat), Some(expected));
         assert_eq!(parse_stat("12 (a"), None);
         assert_eq!(number_after("A: 1\nVmRSS:\t  52 kB\n", "VmRSS:"), Some(52.0));

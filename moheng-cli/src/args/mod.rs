@@ -11,14 +11,19 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
 pub(crate) use query::{OutputFormat, QueryArgs};
-pub(crate) use run::{LogArgs, LogFormat, LogLevel, QueryLimitArgs, RunArgs, WebArgs};
+pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, WebArgs};
 
 /// The server that commands talk to unless told otherwise.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:9090";
 
 /// Collects, stores, queries and backs up metrics: one binary in place of Prometheus and its exporters.
 #[derive(Debug, Parser)]
-#[command(name = "moheng-cli", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "moheng-cli",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -45,7 +50,7 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CheckCommand {
-    /// Check a prometheus.yml; errors read FILE:LINE:COLUMN: message.
+    /// Check a prometheus.yml; errors name file, line and column.
     Config {
         /// The configuration file.
         file: PathBuf,

@@ -31,7 +31,10 @@ fn run_has_prometheus_defaults() {
     assert_eq!(args.web.listen_addresses, ["127.0.0.1:9090"]);
     assert_eq!(args.query.lookback_delta.as_secs(), 300);
     assert_eq!(args.query.timeout.as_secs(), 120);
-    assert_eq!((args.query.max_samples, args.query.max_concurrency), (50_000_000, 20));
+    assert_eq!(
+        (args.query.max_samples, args.query.max_concurrency),
+        (50_000_000, 20)
+    );
     assert!(!args.web.enable_admin_api && !args.web.enable_lifecycle);
 }
 

@@ -1,5 +1,6 @@
 //! A small HTTP client: one request per connection, to a moheng or Prometheus server.
 
+mod reader;
 mod url;
 
 use std::time::Duration;
@@ -15,7 +16,8 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::net::TcpStream;
 
-pub(crate) use url::ServerUrl;
+pub(crate) use reader::BodyReader;
+use url::ServerUrl;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers of more bytes are refused, where they are read whole.
@@ -56,7 +58,9 @@ impl Client {
     /// Sends a form and reads the whole answer.
     pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Bytes, ClientError> {
         let response = self.post(path, fields).await?;
-        let body = Limited::new(response.into_body(), ANSWER_LIMIT_BYTES).collect().await;
+        let body = Limited::new(response.into_body(), ANSWER_LIMIT_BYTES)
+            .collect()
+            .await;
         body.map(http_body_util::Collected::to_bytes)
             .map_err(|error| self.protocol(error))
     }
@@ -126,7 +130,7 @@ impl Client {
         }
     }
 
-    fn protocol(&self, error: impl ToString) -> ClientError {
+    fn protocol(&self, error: impl std::fmt::Display) -> ClientError {
         ClientError::Protocol {
             server: self.url.to_string(),
             message: error.to_string(),

@@ -30,7 +30,9 @@ impl FromStr for ServerUrl {
         match uri.scheme_str() {
             Some("http") => {}
             Some("https") => {
-                return Err(format!("{text}: https is not supported yet by this version of moheng"));
+                return Err(format!(
+                    "{text}: https is not supported yet by this version of moheng"
+                ));
             }
             _ => return Err(invalid()),
         }

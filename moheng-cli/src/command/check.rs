@@ -20,6 +20,10 @@ pub(super) fn check(command: CheckCommand) -> Result<(), CommandError> {
         .flat_map(|job| &job.target_groups)
         .map(|group| group.targets.len())
         .sum();
-    writeln!(stdout(), "{}: ok, {jobs} scrape configs with {targets} targets", file.display())
-        .map_err(CommandError::output)
+    writeln!(
+        stdout(),
+        "{}: ok, {jobs} scrape configs with {targets} targets",
+        file.display()
+    )
+    .map_err(CommandError::output)
 }

@@ -34,6 +34,7 @@ impl CommandError {
     }
 
     /// An error while the output was written.
+    #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
     pub(crate) fn output(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
             Self::OutputClosed

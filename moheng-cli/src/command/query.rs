@@ -21,8 +21,14 @@ const DEFAULT_STEPS: i64 = 60;
 /// When to evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Times {
-    At { time_ms: i64 },
-    Range { start_ms: i64, end_ms: i64, step_ms: i64 },
+    At {
+        time_ms: i64,
+    },
+    Range {
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+    },
 }
 
 /// Runs `query`.
@@ -53,7 +59,10 @@ fn times(args: &QueryArgs, now_ms: i64) -> Result<Times, CommandError> {
         })
     };
     let Some(start) = &args.start else {
-        let time_ms = args.time.as_deref().map_or(Ok(now_ms), |text| time("time", text))?;
+        let time_ms = args
+            .time
+            .as_deref()
+            .map_or(Ok(now_ms), |text| time("time", text))?;
         return Ok(Times::At { time_ms });
     };
     let start_ms = time("start", start)?;
@@ -70,7 +79,11 @@ fn times(args: &QueryArgs, now_ms: i64) -> Result<Times, CommandError> {
         // Whole seconds, at least one.
         None => (end_ms.saturating_sub(start_ms) / DEFAULT_STEPS / 1000 * 1000).max(1000),
     };
-    Ok(Times::Range { start_ms, end_ms, step_ms })
+    Ok(Times::Range {
+        start_ms,
+        end_ms,
+        step_ms,
+    })
 }
 
 fn ask(server: &str, expression: &str, times: Times) -> Result<(QueryValue, Vec<String>), CommandError> {
@@ -83,7 +96,11 @@ fn ask(server: &str, expression: &str, times: Times) -> Result<(QueryValue, Vec<
                 let fields = [("query", expression), ("time", &seconds(time_ms))];
                 client.post_form("/api/v1/query", &fields).await
             }
-            Times::Range { start_ms, end_ms, step_ms } => {
+            Times::Range {
+                start_ms,
+                end_ms,
+                step_ms,
+            } => {
                 let fields = [
                     ("query", expression),
                     ("start", &seconds(start_ms)),
@@ -106,7 +123,10 @@ fn evaluate(
 ) -> Result<(QueryValue, Vec<String>), CommandError> {
     let failed = |error: &dyn std::fmt::Display| CommandError::Failed(error.to_string());
     if !directory.is_dir() {
-        return Err(CommandError::Failed(format!("{}: no such directory", directory.display())));
+        return Err(CommandError::Failed(format!(
+            "{}: no such directory",
+            directory.display()
+        )));
     }
     let files = RealDirectory::open(directory).map_err(|error| failed(&error))?;
     let db = Db::builder(Arc::new(files))
@@ -116,9 +136,11 @@ fn evaluate(
     let engine = Engine::new(EngineSettings::default(), Arc::new(clock));
     let output = match times {
         Times::At { time_ms } => engine.instant(&db, &InstantQuery::new(expression, time_ms)),
-        Times::Range { start_ms, end_ms, step_ms } => {
-            engine.range(&db, &RangeQuery::new(expression, start_ms, end_ms, step_ms))
-        }
+        Times::Range {
+            start_ms,
+            end_ms,
+            step_ms,
+        } => engine.range(&db, &RangeQuery::new(expression, start_ms, end_ms, step_ms)),
     };
     let output = output.map_err(|error| failed(&error))?;
     let notes = [output.annotations.warnings, output.annotations.infos].concat();

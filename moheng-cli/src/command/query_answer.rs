@@ -90,12 +90,24 @@ mod tests {
     #[test]
     fn what_the_server_writes_is_read_back() {
         let labels = Labels::from_pairs([("__name__", "up"), ("job", "a")]);
-        let sample = Sample { timestamp_ms: 1_795_380_653_603, value: 0.1 };
+        let sample = Sample {
+            timestamp_ms: 1_795_380_653_603,
+            value: 0.1,
+        };
         for value in [
             QueryValue::Scalar(sample),
-            QueryValue::String { timestamp_ms: 1, value: "x\n".to_owned() },
-            QueryValue::Vector(vec![InstantSample { labels: labels.clone(), sample }]),
-            QueryValue::Matrix(vec![RangeSeries { labels, samples: vec![sample, sample] }]),
+            QueryValue::String {
+                timestamp_ms: 1,
+                value: "x\n".to_owned(),
+            },
+            QueryValue::Vector(vec![InstantSample {
+                labels: labels.clone(),
+                sample,
+            }]),
+            QueryValue::Matrix(vec![RangeSeries {
+                labels,
+                samples: vec![sample, sample],
+            }]),
         ] {
             let data = crate::http::query_data_json(value.clone());
             let body = format!(r#"{{"status":"success","data":{data},"warnings":["w"]}}"#);

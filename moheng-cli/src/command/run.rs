@@ -1,6 +1,7 @@
 //! `run`: the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use moheng_metrics::SystemClock;
 use tokio::runtime::{Builder, Runtime};
@@ -10,6 +11,9 @@ use crate::app;
 use crate::args::RunArgs;
 use crate::config;
 
+/// How long threads get to end after everything was stopped and closed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Runs `run`.
 pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
     let config = args.config_file.as_deref().map(config::load).transpose()?;
@@ -18,9 +22,10 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
         .enable_all()
         .build()
         .map_err(|error| CommandError::Failed(format!("cannot start threads: {error}")))?;
-    runtime
-        .block_on(app::run(args, config, Arc::new(SystemClock::new())))
-        .map_err(|error| CommandError::Failed(error.to_string()))
+    let result = runtime.block_on(app::run(args, config, Arc::new(SystemClock::new())));
+    // Nobody waits for what still runs: abandoned queries and streams.
+    runtime.shutdown_timeout(STOP_TIMEOUT);
+    result.map_err(|error| CommandError::Failed(error.to_string()))
 }
 
 /// A runtime for commands that make one request.

@@ -5,7 +5,9 @@ use moheng_metrics::{Labels, LabelsBuilder};
 
 use super::diagnostics::Diagnostics;
 use super::reader::Support::{Ignored, Read};
-use super::reader::{Fields, Keys, NOT_SUPPORTED, boolean, count, duration_ms, list, mapping, number, size_bytes, text};
+use super::reader::{
+    Fields, Keys, NOT_SUPPORTED, boolean, count, duration_ms, list, mapping, number, size_bytes, text,
+};
 use super::yaml::Node;
 
 /// The `global` section.
@@ -16,6 +18,8 @@ pub(crate) struct Global {
     pub(crate) evaluation_interval_ms: i64,
     pub(crate) limits: ScrapeLimits,
     pub(crate) reports: ReportSet,
+    /// The formats targets are asked for, best first.
+    pub(crate) protocols: Vec<ScrapeProtocol>,
     pub(crate) external_labels: Labels,
 }
 
@@ -27,6 +31,10 @@ impl Default for Global {
             evaluation_interval_ms: 60_000,
             limits: ScrapeLimits::default(),
             reports: ReportSet::Standard,
+            protocols: vec![
+                ScrapeProtocol::PrometheusText1_0_0,
+                ScrapeProtocol::PrometheusText0_0_4,
+            ],
             external_labels: Labels::empty(),
         }
     }
@@ -81,6 +89,7 @@ pub(crate) fn read_global(
             .unwrap_or(default.evaluation_interval_ms),
         limits: read_limits(&fields, &default.limits, report),
         reports: read_reports(&fields, default.reports, report),
+        protocols: read_protocols(&fields, &default.protocols, report),
         external_labels,
     }
 }
@@ -127,7 +136,8 @@ pub(crate) fn read_limits(
     let mut limit = |key: &str, inherited: Option<usize>| {
         let own = fields.get(key).and_then(|node| count(node, key, report));
         let own = own.filter(|&limit| limit > 0);
-        own.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)).or(inherited)
+        own.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
+            .or(inherited)
     };
     ScrapeLimits {
         samples: limit("sample_limit", inherited.samples),
@@ -166,34 +176,53 @@ pub(crate) fn check_scrape_features(fields: &Fields<'_>, report: &mut Diagnostic
     if let Some(node) = fields.get("always_scrape_classic_histograms") {
         boolean(node, "always_scrape_classic_histograms", report);
     }
-    check_word(fields, "metric_name_validation_scheme", &["utf8"], &["legacy"], report);
+    check_word(
+        fields,
+        "metric_name_validation_scheme",
+        &["utf8"],
+        &["legacy"],
+        report,
+    );
     let later = ["underscores", "dots", "values"];
-    check_word(fields, "metric_name_escaping_scheme", &["allow-utf-8"], &later, report);
-    check_protocols(fields, report);
+    check_word(
+        fields,
+        "metric_name_escaping_scheme",
+        &["allow-utf-8"],
+        &later,
+        report,
+    );
 }
 
-const TEXT_PROTOCOLS: [&str; 2] = ["PrometheusText0.0.4", "PrometheusText1.0.0"];
+/// Formats that Prometheus can scrape and moheng cannot yet.
 const OTHER_PROTOCOLS: [&str; 3] = ["PrometheusProto", "OpenMetricsText1.0.0", "OpenMetricsText0.0.1"];
 
-/// Any list with a text format will do, since that is what targets are asked for.
-fn check_protocols(fields: &Fields<'_>, report: &mut Diagnostics) {
-    if let Some(node) = fields.get("scrape_protocols") {
-        let items = list(node, "scrape_protocols", report);
-        let mut has_text = false;
-        for item in items {
-            let Some(name) = text(item, "scrape_protocols", report) else {
-                continue;
-            };
-            has_text |= TEXT_PROTOCOLS.contains(&name.as_str());
-            if !TEXT_PROTOCOLS.contains(&name.as_str()) && !OTHER_PROTOCOLS.contains(&name.as_str()) {
-                report.error(item.position, unknown_protocol(&name));
-            }
+/// The formats to ask targets for: those of the list that are supported, which must be at least one.
+pub(crate) fn read_protocols(
+    fields: &Fields<'_>,
+    inherited: &[ScrapeProtocol],
+    report: &mut Diagnostics,
+) -> Vec<ScrapeProtocol> {
+    let key = "scrape_protocols";
+    let items = fields.get(key).map_or(&[][..], |node| list(node, key, report));
+    let mut protocols = Vec::new();
+    for item in items {
+        let Some(name) = text(item, key, report) else {
+            continue;
+        };
+        match name.parse() {
+            Ok(protocol) => protocols.push(protocol),
+            Err(_) if OTHER_PROTOCOLS.contains(&name.as_str()) => {}
+            Err(_) => report.error(item.position, unknown_protocol(&name)),
         }
-        if !has_text && !items.is_empty() {
-            report.error(
-                node.position,
-                format!("`scrape_protocols` without PrometheusText0.0.4 {NOT_SUPPORTED}"),
-            );
+    }
+    match (fields.get(key), items) {
+        (None, _) | (_, []) => inherited.to_vec(),
+        (Some(node), _) => {
+            if protocols.is_empty() {
+                let message = format!("`scrape_protocols` without PrometheusText0.0.4 {NOT_SUPPORTED}");
+                report.error(node.position, message);
+            }
+            protocols
         }
     }
 }
@@ -218,17 +247,13 @@ pub(crate) fn read_fallback_protocol(
 }
 
 fn unknown_protocol(name: &str) -> String {
-    let known = [&TEXT_PROTOCOLS[..], &OTHER_PROTOCOLS].concat().join(", ");
-    format!("unknown scrape protocol `{name}`; expected one of {known}")
+    let known = OTHER_PROTOCOLS.join(", ");
+    format!(
+        "unknown scrape protocol `{name}`; expected one of PrometheusText0.0.4, PrometheusText1.0.0, {known}"
+    )
 }
 
-fn check_word(
-    fields: &Fields<'_>,
-    key: &str,
-    supported: &[&str],
-    later: &[&str],
-    report: &mut Diagnostics,
-) {
+fn check_word(fields: &Fields<'_>, key: &str, supported: &[&str], later: &[&str], report: &mut Diagnostics) {
     let Some(node) = fields.get(key) else {
         return;
     };

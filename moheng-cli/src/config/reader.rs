@@ -192,7 +192,10 @@ pub(crate) fn duration_ms(node: &Node, what: &str, report: &mut Diagnostics) -> 
     }
     report.error(
         node.position,
-        format!("expected a duration such as 15s or 1h30m for {what}, found {}", found(node)),
+        format!(
+            "expected a duration such as 15s or 1h30m for {what}, found {}",
+            found(node)
+        ),
     );
     None
 }
@@ -212,7 +215,9 @@ pub(crate) fn size_bytes(node: &Node, what: &str, report: &mut Diagnostics) -> O
 }
 
 fn parse_size(text: &str) -> Option<u64> {
-    let unit_start = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let unit_start = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (amount, unit) = text.split_at_checked(unit_start)?;
     let shift = match unit {
         "" if amount == "0" => 0,
@@ -234,7 +239,11 @@ pub(crate) fn found(node: &Node) -> String {
     match &node.value {
         Value::Scalar { text, plain } => {
             let shown: String = text.chars().take(60).collect();
-            if *plain { format!("`{shown}`") } else { format!("the text {shown:?}") }
+            if *plain {
+                format!("`{shown}`")
+            } else {
+                format!("the text {shown:?}")
+            }
         }
         _ => node.kind().to_owned(),
     }

@@ -62,7 +62,10 @@ fn read_rule(item: &Node, what: &str, report: &mut Diagnostics) -> Option<Relabe
                 RelabelError::Unused { key, .. } => fields.get(key),
                 _ => None,
             };
-            report.error(culprit.map_or(fields.position, |node| node.position), error.to_string());
+            report.error(
+                culprit.map_or(fields.position, |node| node.position),
+                error.to_string(),
+            );
             None
         }
     }

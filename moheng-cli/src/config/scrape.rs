@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use moheng_collect::{RelabelRule, SampleRules, ScrapeLimits, TargetGroup};
+use moheng_collect::{RelabelRule, SampleRules, ScrapeLimits, ScrapeProtocol, TargetGroup};
 use moheng_metrics::{Labels, LabelsBuilder};
 
 use super::diagnostics::{Diagnostics, Position};
 use super::global::{
     Global, check_scrape_features, check_timeout, positive_duration, read_fallback_protocol, read_limits,
-    read_reports,
+    read_protocols, read_reports,
 };
 use super::reader::Support::{Ignored, Read, Refused};
-use super::reader::{
-    Fields, Keys, NOT_SUPPORTED, boolean, count, found, list, mapping, number, text, texts,
-};
+use super::reader::{Fields, Keys, NOT_SUPPORTED, boolean, count, found, list, mapping, number, text, texts};
 use super::relabel::read_relabel_rules;
 use super::yaml::Node;
 
@@ -37,6 +35,8 @@ pub(crate) struct ScrapeRequest {
     pub(crate) params: BTreeMap<String, Vec<String>>,
     pub(crate) enable_compression: bool,
     pub(crate) follow_redirects: bool,
+    /// The formats targets are asked for, best first.
+    pub(crate) protocols: Vec<ScrapeProtocol>,
 }
 
 const KEYS: Keys = &[
@@ -172,7 +172,7 @@ fn read_scrape_config(
         job_name,
         scrape_interval_ms,
         scrape_timeout_ms: timeout_ms.unwrap_or(global.scrape_timeout_ms.min(scrape_interval_ms)),
-        request: read_request(fields, report),
+        request: read_request(fields, global, report),
         samples: SampleRules {
             honor_labels: flag(fields, "honor_labels", false, report),
             honor_timestamps: flag(fields, "honor_timestamps", true, report),
@@ -190,7 +190,7 @@ fn read_scrape_config(
     }
 }
 
-fn read_request(fields: &Fields<'_>, report: &mut Diagnostics) -> ScrapeRequest {
+fn read_request(fields: &Fields<'_>, global: &Global, report: &mut Diagnostics) -> ScrapeRequest {
     let metrics_path = fields
         .get("metrics_path")
         .and_then(|node| text(node, "metrics_path", report))
@@ -208,6 +208,7 @@ fn read_request(fields: &Fields<'_>, report: &mut Diagnostics) -> ScrapeRequest 
         params: params.unwrap_or_default(),
         enable_compression: flag(fields, "enable_compression", true, report),
         follow_redirects: flag(fields, "follow_redirects", true, report),
+        protocols: read_protocols(fields, &global.protocols, report),
     }
 }
 

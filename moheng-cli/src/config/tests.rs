@@ -53,14 +53,23 @@ scrape_configs:
     honor_labels: on
 ",
     );
-    assert_eq!(config.global.external_labels.to_string(), r#"{region="eu", version="1.10"}"#);
+    assert_eq!(
+        config.global.external_labels.to_string(),
+        r#"{region="eu", version="1.10"}"#
+    );
     let [node, fast] = config.scrape_configs.as_slice() else {
         panic!("two scrape configs");
     };
-    assert_eq!((node.scrape_interval_ms, node.scrape_timeout_ms), (15_000, 10_000));
+    assert_eq!(
+        (node.scrape_interval_ms, node.scrape_timeout_ms),
+        (15_000, 10_000)
+    );
     assert_eq!(node.limits.samples, Some(1_000));
     assert_eq!(node.target_groups[0].targets, ["localhost:9100", "[::1]:9100"]);
-    assert_eq!(node.target_groups[0].labels.to_string(), r#"{env="prod", on="yes"}"#);
+    assert_eq!(
+        node.target_groups[0].labels.to_string(),
+        r#"{env="prod", on="yes"}"#
+    );
     assert_eq!(node.request.metrics_path, "/metrics");
     assert!(!node.samples.honor_labels && node.samples.honor_timestamps);
     assert_eq!((fast.scrape_interval_ms, fast.scrape_timeout_ms), (5_000, 5_000));
@@ -72,7 +81,8 @@ scrape_configs:
 
 #[test]
 fn null_stands_for_nothing_given() {
-    let config = accept("global:\nrule_files:\nscrape_configs:\n- job_name: a\n  static_configs:\n  params:\n");
+    let config =
+        accept("global:\nrule_files:\nscrape_configs:\n- job_name: a\n  static_configs:\n  params:\n");
     assert_eq!(config.scrape_configs[0].job_name, "a");
     assert!(accept("scrape_configs:\n").scrape_configs.is_empty());
 }
@@ -143,12 +153,18 @@ fn wrong_types() {
         "global: 5\n",
         &["f:1:9: expected a mapping for global, found `5`"],
     );
-    check_errors("- a\n", &["f:1:1: expected a mapping for the configuration, found a list"]);
+    check_errors(
+        "- a\n",
+        &["f:1:1: expected a mapping for the configuration, found a list"],
+    );
     check_errors(
         "scrape_configs: {job_name: a}\n",
         &["f:1:17: expected a list for scrape_configs, found a mapping"],
     );
-    check_errors("rule_files: a.yml\n", &["f:1:13: expected a list for rule_files, found `a.yml`"]);
+    check_errors(
+        "rule_files: a.yml\n",
+        &["f:1:13: expected a list for rule_files, found `a.yml`"],
+    );
     check_errors(
         "scrape_configs:\n- job_name: [a]\n- job_name: b\n  honor_labels: maybe\n  sample_limit: many\n",
         &[
@@ -210,12 +226,24 @@ fn scrape_config_rules() {
 fn what_would_change_results_is_refused() {
     for (line, expected) in [
         ("scheme: https", "f:3:11: `scheme: https` is"),
-        ("tls_config: {insecure_skip_verify: true}", "f:3:3: `tls_config` is"),
+        (
+            "tls_config: {insecure_skip_verify: true}",
+            "f:3:3: `tls_config` is",
+        ),
         ("basic_auth: {username: u}", "f:3:3: `basic_auth` is"),
         ("proxy_url: http://p", "f:3:3: `proxy_url` is"),
-        ("file_sd_configs: [{files: [a.json]}]", "f:3:3: `file_sd_configs` is"),
-        ("scrape_native_histograms: true", "f:3:29: `scrape_native_histograms: true` is"),
-        ("metric_name_validation_scheme: legacy", "f:3:34: `metric_name_validation_scheme: legacy` is"),
+        (
+            "file_sd_configs: [{files: [a.json]}]",
+            "f:3:3: `file_sd_configs` is",
+        ),
+        (
+            "scrape_native_histograms: true",
+            "f:3:29: `scrape_native_histograms: true` is",
+        ),
+        (
+            "metric_name_validation_scheme: legacy",
+            "f:3:34: `metric_name_validation_scheme: legacy` is",
+        ),
         (
             "scrape_protocols: [PrometheusProto]",
             "f:3:21: `scrape_protocols` without PrometheusText0.0.4 is",
@@ -233,8 +261,10 @@ fn what_would_change_results_is_refused() {
     }
     check_errors(
         "scrape_configs:\n- job_name: a\n  scrape_protocols: [PrometheusText0.0.4, Foo]\n",
-        &["f:3:43: unknown scrape protocol `Foo`; expected one of PrometheusText0.0.4, PrometheusText1.0.0, \
-           PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1"],
+        &[
+            "f:3:43: unknown scrape protocol `Foo`; expected one of PrometheusText0.0.4, PrometheusText1.0.0, \
+           PrometheusProto, OpenMetricsText1.0.0, OpenMetricsText0.0.1",
+        ],
     );
 }
 
@@ -242,7 +272,11 @@ fn what_would_change_results_is_refused() {
 fn broken_yaml() {
     check_errors("a: 1\na: 2\n", &["f:2:1: `a` is given twice; first on line 1"]);
     let errors = parse("global:\n  scrape_interval: [15s\n", &environment).unwrap_err();
-    assert!(show(&errors[0]).contains("not valid YAML: "), "{}", show(&errors[0]));
+    assert!(
+        show(&errors[0]).contains("not valid YAML: "),
+        "{}",
+        show(&errors[0])
+    );
     let tab = parse("global:\n\tscrape_interval: 15s\n", &environment).unwrap_err();
     assert!(show(&tab[0]).starts_with("f:2:"), "{}", show(&tab[0]));
 }

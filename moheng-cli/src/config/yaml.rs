@@ -28,7 +28,10 @@ pub(crate) enum Value {
     /// Nothing, `~` or `null`.
     Null,
     /// Text; `plain` when it was written without quotes, so that it may also stand for a number or a boolean.
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     Sequence(Vec<Node>),
     Mapping(Vec<Entry>),
 }
@@ -183,10 +186,7 @@ impl Builder {
         };
         self.alias_cost += node.cost;
         if self.alias_cost > ALIAS_COST_LIMIT {
-            return Err(Diagnostic::new(
-                position,
-                "aliases make this document too large",
-            ));
+            return Err(Diagnostic::new(position, "aliases make this document too large"));
         }
         let node = node.clone();
         self.add(node, 0)
@@ -309,7 +309,10 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let shown = match parse(text) {
             Ok(node) => show(&node),
-            Err(error) => format!("{}:{}: {}", error.position.line, error.position.column, error.message),
+            Err(error) => format!(
+                "{}:{}: {}",
+                error.position.line, error.position.column, error.message
+            ),
         };
         assert_eq!(shown, expected, "{text}");
     }
@@ -318,7 +321,10 @@ mod tests {
     fn trees() {
         check("", "null@1:1");
         check("# only a comment\n", "null@1:1");
-        check("a: 1\nb: [x, 'y']\nc:\n", "{a=1@1:4 b=[x@2:5 \"y\"@2:8] c=null@3:2}");
+        check(
+            "a: 1\nb: [x, 'y']\nc:\n",
+            "{a=1@1:4 b=[x@2:5 \"y\"@2:8] c=null@3:2}",
+        );
         check("a: !!str 5\n", "{a=\"5\"@1:10}");
         check("a: &x {k: 1}\nb: *x\n", "{a={k=1@1:11} b={k=1@1:11}}");
         check(
@@ -334,7 +340,10 @@ mod tests {
         check("a: &x [*x]\n", "1:8: an alias inside of its own anchor");
         check("b: {<<: 5}\n", "1:9: `<<` merges mappings only, found text");
         check("[a]: 1\n", "1:1: expected text as a key, found a list");
-        check(&format!("{}{}", "[".repeat(220), "]".repeat(220)), "1:201: nested too deep");
+        check(
+            &format!("{}{}", "[".repeat(220), "]".repeat(220)),
+            "1:201: nested too deep",
+        );
     }
 
     #[test]
@@ -343,7 +352,8 @@ mod tests {
         for level in 1..20 {
             let below = level - 1;
             let ten = vec![format!("*a{below}"); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{ten}]\n"));
+            let line = format!("a{level}: &a{level} [{ten}]\n");
+            text.push_str(&line);
         }
         let error = parse(&text).unwrap_err();
         assert_eq!(error.message, "aliases make this document too large");

@@ -213,17 +213,23 @@ mod tests {
     }
 
     fn text(count: usize) -> String {
-        (0..count).rev().map(|line| format!("{line}\n")).collect()
+        (0..count)
+            .rev()
+            .fold(String::new(), |text, line| text + &format!("{line}\n"))
     }
 
     async fn read(gzip: bool, count: usize) -> String {
         let response = respond(StatusCode::OK, JSON_CONTENT_TYPE, gzip, lines(count));
         let is_gzip = response.headers().contains_key(CONTENT_ENCODING);
         assert_eq!(is_gzip, gzip && text(count).len() > SMALL_BODY_BYTES);
-        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap();
         let mut plain = String::new();
         if is_gzip {
-            flate2::read::GzDecoder::new(bytes.as_ref()).read_to_string(&mut plain).unwrap();
+            flate2::read::GzDecoder::new(bytes.as_ref())
+                .read_to_string(&mut plain)
+                .unwrap();
         } else {
             plain.push_str(std::str::from_utf8(&bytes).unwrap());
         }

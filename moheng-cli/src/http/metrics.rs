@@ -40,10 +40,16 @@ pub(crate) fn own_families(server: &Server) -> Vec<MetricFamily> {
     ));
     families.extend(process_families());
     families.extend(server.http_statistics.families());
-    families.extend(server.query_statistics.families(server.settings.query_concurrency));
-    if let Ok(opened) = server.opened() {
-        families.extend(database_families(&opened.db.stats()));
-        families.extend(scrape_families(&opened.scrapes));
+    families.extend(
+        server
+            .query_statistics
+            .families(server.settings.query_concurrency),
+    );
+    if let Ok(db) = server.db() {
+        families.extend(database_families(&db.stats()));
+    }
+    if let Ok(scrapes) = server.scrapes() {
+        families.extend(scrape_families(scrapes));
     }
     families
 }

@@ -23,7 +23,8 @@ pub(crate) struct Params {
 impl Params {
     /// The first value of a parameter, unless it is empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.all(name).next().filter(|value| !value.is_empty())
+        let (_, value) = self.pairs.iter().find(|(candidate, _)| candidate == name)?;
+        (!value.is_empty()).then_some(value.as_str())
     }
 
     /// All values of a parameter.
@@ -41,7 +42,7 @@ impl Params {
 
     /// A time in milliseconds that must be given.
     pub(crate) fn required_time_ms(&self, name: &str) -> Result<i64, ApiError> {
-        let value = self.all(name).next().unwrap_or_default();
+        let value = self.get(name).unwrap_or_default();
         parse_time_ms(value).ok_or_else(|| invalid(name, value, "timestamp"))
     }
 
@@ -56,11 +57,17 @@ impl Params {
             return Ok(None);
         };
         let limit = text.parse::<i64>().map_err(|_| {
-            ApiError::bad_data(format!("invalid parameter \"{name}\": cannot parse {text:?} to a number"))
+            ApiError::bad_data(format!(
+                "invalid parameter \"{name}\": cannot parse {text:?} to a number"
+            ))
         })?;
         usize::try_from(limit)
             .map(|limit| (limit > 0).then_some(limit))
-            .map_err(|_| ApiError::bad_data(format!("invalid parameter \"{name}\": limit must be non-negative")))
+            .map_err(|_| {
+                ApiError::bad_data(format!(
+                    "invalid parameter \"{name}\": limit must be non-negative"
+                ))
+            })
     }
 
     fn parse<T>(
@@ -90,7 +97,11 @@ impl<S: Send + Sync> FromRequest<S> for Params {
             .headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.trim_start().starts_with("application/x-www-form-urlencoded"));
+            .is_some_and(|value| {
+                value
+                    .trim_start()
+                    .starts_with("application/x-www-form-urlencoded")
+            });
         let mut pairs = Vec::new();
         if is_form {
             let form = read_form(body).await?;
@@ -134,13 +145,22 @@ mod tests {
         assert_eq!(params.duration_ms("step").unwrap(), Some(15_000));
         assert_eq!(params.limit("limit").unwrap(), None);
         let messages = [
-            (params.time_ms("bad").unwrap_err(), "invalid parameter \"bad\": cannot parse \"x\" to a valid timestamp"),
-            (params.duration_ms("bad").unwrap_err(), "invalid parameter \"bad\": cannot parse \"x\" to a valid duration"),
+            (
+                params.time_ms("bad").unwrap_err(),
+                "invalid parameter \"bad\": cannot parse \"x\" to a valid timestamp",
+            ),
+            (
+                params.duration_ms("bad").unwrap_err(),
+                "invalid parameter \"bad\": cannot parse \"x\" to a valid duration",
+            ),
             (
                 params.required_time_ms("missing").unwrap_err(),
                 "invalid parameter \"missing\": cannot parse \"\" to a valid timestamp",
             ),
-            (params.limit("negative").unwrap_err(), "invalid parameter \"negative\": limit must be non-negative"),
+            (
+                params.limit("negative").unwrap_err(),
+                "invalid parameter \"negative\": limit must be non-negative",
+            ),
         ];
         for (error, expected) in messages {
             assert_eq!(error.message(), expected);

@@ -21,7 +21,10 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
         .route("/query_range", get(api::range_query).post(api::range_query))
         .route("/series", get(api::series).post(api::series))
         .route("/labels", get(api::label_names).post(api::label_names))
-        .route("/label/{name}/values", get(api::label_values).post(api::label_values))
+        .route(
+            "/label/{name}/values",
+            get(api::label_values).post(api::label_values),
+        )
         .route("/targets", get(api::targets).post(api::targets))
         .route("/metadata", get(api::metadata).post(api::metadata))
         .route("/status/buildinfo", get(api::build_info).post(api::build_info))

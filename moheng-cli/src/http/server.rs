@@ -22,12 +22,6 @@ pub(crate) struct ServerSettings {
     pub(crate) query_concurrency: usize,
 }
 
-/// The parts that exist once the database is open.
-pub(crate) struct Opened {
-    pub(crate) db: Arc<Db>,
-    pub(crate) scrapes: ScrapeManager,
-}
-
 /// The state behind all routes.
 pub(crate) struct Server {
     pub(crate) settings: ServerSettings,
@@ -38,7 +32,8 @@ pub(crate) struct Server {
     /// Only one snapshot is streamed at a time.
     pub(crate) snapshot_slot: Arc<Semaphore>,
     query_slots: Arc<Semaphore>,
-    opened: OnceLock<Opened>,
+    db: OnceLock<Arc<Db>>,
+    scrapes: OnceLock<ScrapeManager>,
     stop: watch::Sender<bool>,
 }
 
@@ -51,28 +46,41 @@ impl Server {
             query_statistics: QueryStatistics::new(),
             snapshot_slot: Arc::new(Semaphore::new(1)),
             query_slots: Arc::new(Semaphore::new(settings.query_concurrency)),
-            opened: OnceLock::new(),
+            db: OnceLock::new(),
+            scrapes: OnceLock::new(),
             stop: watch::Sender::new(false),
             settings,
         }
     }
 
-    /// Makes the server ready.
-    pub(crate) fn open(&self, opened: Opened) {
-        if self.opened.set(opened).is_err() {
+    /// Hands over the open database.
+    pub(crate) fn set_db(&self, db: Arc<Db>) {
+        if self.db.set(db).is_err() {
             tracing::error!("the database was opened twice");
         }
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
-        self.opened.get().is_some() && !self.is_stopping()
+    /// Hands over what scrapes, which makes the server ready.
+    pub(crate) fn set_scrapes(&self, scrapes: ScrapeManager) {
+        if self.scrapes.set(scrapes).is_err() {
+            tracing::error!("scraping was started twice");
+        }
     }
 
-    /// The open parts.
-    pub(crate) fn opened(&self) -> Result<&Opened, ApiError> {
-        self.opened
-            .get()
-            .ok_or_else(|| ApiError::new(ErrorKind::Unavailable, "the database is not open yet"))
+    pub(crate) fn is_ready(&self) -> bool {
+        self.db.get().is_some() && self.scrapes.get().is_some() && !self.is_stopping()
+    }
+
+    /// The open database.
+    pub(crate) fn db(&self) -> Result<&Arc<Db>, ApiError> {
+        let unavailable = || ApiError::new(ErrorKind::Unavailable, "the database is not open yet");
+        self.db.get().ok_or_else(unavailable)
+    }
+
+    /// What scrapes.
+    pub(crate) fn scrapes(&self) -> Result<&ScrapeManager, ApiError> {
+        let unavailable = || ApiError::new(ErrorKind::Unavailable, "scraping has not started yet");
+        self.scrapes.get().ok_or_else(unavailable)
     }
 
     /// Asks the program to stop.
@@ -119,6 +127,9 @@ pub(crate) struct QuerySlot {
 impl Drop for QuerySlot {
     fn drop(&mut self) {
         self.permit.take();
-        self.server.query_statistics.running.fetch_sub(1, Ordering::Relaxed);
+        self.server
+            .query_statistics
+            .running
+            .fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -4,7 +4,7 @@ use super::rows::Rows;
 
 pub(super) fn write(rows: &Rows) -> String {
     let mut text = String::new();
-    for row in std::iter::once(&rows.header).chain(&rows.rows) {
+    for row in std::iter::once(&rows.header).chain(&rows.fields) {
         for (index, field) in row.iter().enumerate() {
             if index > 0 {
                 text.push(',');
@@ -30,7 +30,7 @@ mod tests {
     fn fields_are_quoted_where_needed() {
         let rows = Rows {
             header: vec!["a".to_owned(), "value".to_owned()],
-            rows: vec![vec!["x,\"y\"\n".to_owned(), "1".to_owned()]],
+            fields: vec![vec!["x,\"y\"\n".to_owned(), "1".to_owned()]],
             is_range: false,
         };
         assert_eq!(write(&rows), "a,value\n\"x,\"\"y\"\"\n\",1\n");

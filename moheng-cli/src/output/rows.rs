@@ -7,11 +7,11 @@ use moheng_promql::QueryValue;
 
 use crate::time::format_time;
 
-/// Rows below a header.
+/// Rows of fields below a header.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rows {
     pub(super) header: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
+    pub(super) fields: Vec<Vec<String>>,
     /// Whether the rows differ in time, so that it is worth showing to people.
     pub(super) is_range: bool,
 }
@@ -19,24 +19,24 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(value: QueryValue) -> Self {
         match value {
-            QueryValue::Scalar(sample) => Self::of_series(vec![(Labels::empty(), vec![sample])], false),
+            QueryValue::Scalar(sample) => Self::of_series(&[(Labels::empty(), vec![sample])], false),
             QueryValue::String { timestamp_ms, value } => Self {
                 header: vec!["time".to_owned(), "value".to_owned()],
-                rows: vec![vec![format_time(timestamp_ms), value]],
+                fields: vec![vec![format_time(timestamp_ms), value]],
                 is_range: false,
             },
             QueryValue::Vector(samples) => {
                 let series = samples.into_iter().map(|item| (item.labels, vec![item.sample]));
-                Self::of_series(series.collect(), false)
+                Self::of_series(&series.collect::<Vec<_>>(), false)
             }
             QueryValue::Matrix(series) => {
                 let series = series.into_iter().map(|item| (item.labels, item.samples));
-                Self::of_series(series.collect(), true)
+                Self::of_series(&series.collect::<Vec<_>>(), true)
             }
         }
     }
 
-    fn of_series(series: Vec<(Labels, Vec<Sample>)>, is_range: bool) -> Self {
+    fn of_series(series: &[(Labels, Vec<Sample>)], is_range: bool) -> Self {
         let names: BTreeSet<&str> = series
             .iter()
             .flat_map(|(labels, _)| labels.iter().map(|(name, _)| name))
@@ -48,19 +48,30 @@ impl Rows {
             .into_iter()
             .chain(names.iter().copied().filter(|name| *name != METRIC_NAME))
             .collect();
-        let mut rows = Vec::new();
-        for (labels, samples) in &series {
-            let values: Vec<&str> = names.iter().map(|name| labels.get(name).unwrap_or_default()).collect();
+        let mut fields = Vec::new();
+        for (labels, samples) in series {
+            let values: Vec<&str> = names
+                .iter()
+                .map(|name| labels.get(name).unwrap_or_default())
+                .collect();
             for sample in samples {
                 let mut row: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
                 row.push(format_time(sample.timestamp_ms));
                 let mut value = String::new();
                 format_json_float(sample.value, &mut value);
                 row.push(value);
-                rows.push(row);
+                fields.push(row);
             }
         }
-        let header = names.into_iter().chain(["time", "value"]).map(str::to_owned).collect();
-        Self { header, rows, is_range }
+        let header = names
+            .into_iter()
+            .chain(["time", "value"])
+            .map(str::to_owned)
+            .collect();
+        Self {
+            header,
+            fields,
+            is_range,
+        }
     }
 }

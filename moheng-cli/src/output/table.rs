@@ -3,7 +3,7 @@
 use super::rows::Rows;
 
 pub(super) fn write(rows: &Rows) -> String {
-    if rows.rows.is_empty() {
+    if rows.fields.is_empty() {
         return "no result\n".to_owned();
     }
     let shows = |name: &str| rows.is_range || name != "time";
@@ -11,20 +11,29 @@ pub(super) fn write(rows: &Rows) -> String {
         .filter(|&column| rows.header.get(column).is_some_and(|name| shows(name)))
         .collect();
     let select = |row: &Vec<String>| -> Vec<String> {
-        columns.iter().filter_map(|&column| row.get(column).cloned()).collect()
+        columns
+            .iter()
+            .filter_map(|&column| row.get(column).cloned())
+            .collect()
     };
-    align(&select(&rows.header), &rows.rows.iter().map(select).collect::<Vec<_>>())
+    align(
+        &select(&rows.header),
+        &rows.fields.iter().map(select).collect::<Vec<_>>(),
+    )
 }
 
 /// Columns under a header; the last one is a number and aligned to the right.
 pub(crate) fn align(header: &[String], rows: &[Vec<String>]) -> String {
-    let header: Vec<String> = header.iter().map(|name| name.to_uppercase()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(header)
-        .chain(rows.iter().map(|row| row.iter().map(|field| printable(field)).collect()))
+        .chain(rows.iter().map(Vec::as_slice))
+        .map(|row| row.iter().map(|field| printable(field)).collect())
         .collect();
     let width_of = |column: usize| {
         let fields = rows.iter().filter_map(|row| row.get(column));
-        fields.map(|field| field.chars().count()).max().unwrap_or_default()
+        fields
+            .map(|field| field.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width_of).collect();
     let mut text = String::new();
@@ -75,21 +84,27 @@ mod tests {
     #[test]
     fn tables() {
         check(QueryValue::Vector(Vec::new()), "no result\n");
-        check(QueryValue::Scalar(sample(0, 2.5)), "VALUE\n  2.5\n");
+        check(QueryValue::Scalar(sample(0, 2.5)), "value\n  2.5\n");
         let set = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied());
         check(
             QueryValue::Vector(vec![
-                InstantSample { labels: set(&[("__name__", "up"), ("Job", "a")]), sample: sample(0, 1.0) },
-                InstantSample { labels: set(&[("__name__", "up"), ("x", "\u{1b}[1m")]), sample: sample(0, 10.0) },
+                InstantSample {
+                    labels: set(&[("__name__", "up"), ("Job", "a")]),
+                    sample: sample(0, 1.0),
+                },
+                InstantSample {
+                    labels: set(&[("__name__", "up"), ("x", "\u{1b}[1m")]),
+                    sample: sample(0, 10.0),
+                },
             ]),
-            "__NAME__  JOB  X            VALUE\nup        a                     1\nup             \\u{1b}[1m     10\n",
+            "__name__  Job  x          value\nup        a                   1\nup             \\u{1b}[1m     10\n",
         );
         check(
             QueryValue::Matrix(vec![RangeSeries {
                 labels: set(&[("mode", "idle")]),
                 samples: vec![sample(1_000, 1.0), sample(2_000, 2.0)],
             }]),
-            "MODE  TIME                      VALUE\n\
+            "mode  time                      value\n\
              idle  1970-01-01T00:00:01.000Z      1\n\
              idle  1970-01-01T00:00:02.000Z      2\n",
         );

@@ -56,7 +56,10 @@ fn range_queries() {
         )
     );
     let now = server.query("time()")[0].as_f64().expect("a time");
-    let form = format!("query=sum by (code) (test_requests_total)&start={}&end={now}&step=0.5", now - 20.0);
+    let form = format!(
+        "query=sum by (code) (test_requests_total)&start={}&end={now}&step=0.5",
+        now - 20.0
+    );
     let result = server.post("/api/v1/query_range", &form).json()["data"]["result"].clone();
     assert_eq!(result.as_array().map(Vec::len), Some(2));
     assert_eq!(result[0]["metric"], json!({"code": "200"}));
@@ -76,6 +79,9 @@ fn limits_and_statistics() {
     assert_eq!(answer.get("warnings"), None);
     let answer = server.get("/api/v1/query?query=test_special&stats=all").json();
     let statistics = &answer["data"]["stats"];
-    assert!(statistics["samples"]["totalQueryableSamples"].as_u64() >= Some(3), "{statistics}");
+    assert!(
+        statistics["samples"]["totalQueryableSamples"].as_u64() >= Some(3),
+        "{statistics}"
+    );
     assert!(statistics["timings"]["execTotalTime"].is_number());
 }

@@ -17,7 +17,10 @@ fn data(server: &Server, path: &str) -> Value {
 fn series_by_selectors() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);
-    let series = data(&server, "/api/v1/series?match[]=test_temperature&match[]={__name__=~%22test_temp.*%22}");
+    let series = data(
+        &server,
+        "/api/v1/series?match[]=test_temperature&match[]={__name__=~%22test_temp.*%22}",
+    );
     let instance = series[0]["instance"].clone();
     assert_eq!(
         series,
@@ -25,7 +28,9 @@ fn series_by_selectors() {
     );
     assert_eq!(data(&server, "/api/v1/series?match[]=missing"), json!([]));
     assert_eq!(data(&server, "/api/v1/series?match[]=up&end=1000"), json!([]));
-    let answer = server.post("/api/v1/series", "match[]=up&match[]=test_special&limit=3").json();
+    let answer = server
+        .post("/api/v1/series", "match[]=up&match[]=test_special&limit=3")
+        .json();
     assert_eq!(answer["data"].as_array().map(Vec::len), Some(3));
     assert_eq!(answer["warnings"], json!(["results truncated due to limit"]));
 }
@@ -39,10 +44,19 @@ fn names_and_values() {
         json!(["__name__", "code", "env", "instance", "job", "path"])
     );
     assert_eq!(data(&server, "/api/v1/label/job/values"), json!(["down", "test"]));
-    assert_eq!(data(&server, "/api/v1/label/job/values?match[]=test_temperature"), json!(["test"]));
-    assert_eq!(data(&server, "/api/v1/label/U__job/values"), json!(["down", "test"]));
+    assert_eq!(
+        data(&server, "/api/v1/label/job/values?match[]=test_temperature"),
+        json!(["test"])
+    );
+    assert_eq!(
+        data(&server, "/api/v1/label/U__job/values"),
+        json!(["down", "test"])
+    );
     assert_eq!(data(&server, "/api/v1/label/missing/values"), json!([]));
-    let values = data(&server, "/api/v1/label/kind/values?match[]=test_special&match[]=up");
+    let values = data(
+        &server,
+        "/api/v1/label/kind/values?match[]=test_special&match[]=up",
+    );
     assert_eq!(values, json!(["inf", "large", "nan"]));
     let answer = server.post("/api/v1/labels", "limit=1").json();
     assert_eq!(answer["data"], json!(["__name__"]));

@@ -24,9 +24,15 @@ fn targets() {
     assert_eq!(up["lastError"], "");
     assert_eq!(up["labels"]["env"], "it");
     assert_eq!(up["discoveredLabels"]["__metrics_path__"], "/metrics");
-    assert_eq!((&up["scrapeInterval"], &up["scrapeTimeout"]), (&json!("1s"), &json!("1s")));
+    assert_eq!(
+        (&up["scrapeInterval"], &up["scrapeTimeout"]),
+        (&json!("1s"), &json!("1s"))
+    );
     let url = up["scrapeUrl"].as_str().unwrap_or_default();
-    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/metrics"), "{url}");
+    assert!(
+        url.starts_with("http://127.0.0.1:") && url.ends_with("/metrics"),
+        "{url}"
+    );
     assert!(up["lastScrapeDuration"].is_number());
     assert!(up["lastScrape"].as_str().is_some_and(|time| time.ends_with('Z')));
     let down = find("down");
@@ -87,7 +93,10 @@ fn own_metrics() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);
     let answer = server.get("/metrics");
-    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
     let text = answer.text();
     for name in [
         "moheng_build_info",
@@ -103,7 +112,10 @@ fn own_metrics() {
         "process_open_fds",
         "process_start_time_seconds",
     ] {
-        assert!(text.lines().any(|line| line.starts_with(name)), "{name} is missing:\n{text}");
+        assert!(
+            text.lines().any(|line| line.starts_with(name)),
+            "{name} is missing:\n{text}"
+        );
     }
 }
 

@@ -12,7 +12,10 @@ fn text(path: &Path) -> &str {
 /// The one backup below `folder`.
 fn only_backup(folder: &Path) -> PathBuf {
     let mut entries = fs::read_dir(folder).expect("the folder exists");
-    let entry = entries.next().expect("there is a backup").expect("it can be read");
+    let entry = entries
+        .next()
+        .expect("there is a backup")
+        .expect("it can be read");
     assert!(entries.next().is_none(), "nothing else is left behind");
     entry.path()
 }
@@ -27,13 +30,32 @@ fn a_backup_of_a_running_server_can_be_restored() {
     let server = Server::scraping(directory.path(), &["--web.enable-admin-api"]);
     let backups = directory.path().join("backups");
     let restored = directory.path().join("restored");
-    moheng(&["backup", "create", "--server", &server.url(), "--to", text(&backups)]).success();
+    moheng(&[
+        "backup",
+        "create",
+        "--server",
+        &server.url(),
+        "--to",
+        text(&backups),
+    ])
+    .success();
     let listed = moheng(&["backup", "list", "--from", text(&backups)]).success();
     assert_eq!(listed.lines().count(), 2, "{listed}");
     assert!(listed.contains("complete"), "{listed}");
-    moheng(&["backup", "restore", "--from", text(&backups), "--to", text(&restored)]).success();
+    moheng(&[
+        "backup",
+        "restore",
+        "--from",
+        text(&backups),
+        "--to",
+        text(&restored),
+    ])
+    .success();
     let expression = "sum by (code) (last_over_time(test_requests_total[1h]))";
-    assert_eq!(query(&restored, expression), "CODE  VALUE\n200      10\n500     2.5\n");
+    assert_eq!(
+        query(&restored, expression),
+        "code  value\n200      10\n500     2.5\n"
+    );
 }
 
 #[test]
@@ -43,11 +65,32 @@ fn a_backup_of_a_directory_in_use_can_be_restored() {
     let data = directory.path().join("data");
     let backups = directory.path().join("backups");
     let restored = directory.path().join("restored");
-    moheng(&["backup", "create", "--data-dir", text(&data), "--to", text(&backups)]).success();
+    moheng(&[
+        "backup",
+        "create",
+        "--data-dir",
+        text(&data),
+        "--to",
+        text(&backups),
+    ])
+    .success();
     let backup = only_backup(&backups);
     let id = backup.file_name().and_then(|name| name.to_str()).expect("a name");
-    moheng(&["backup", "restore", "--from", text(&backups), "--id", id, "--to", text(&restored)]).success();
-    assert_eq!(query(&restored, "count(last_over_time(test_special[1h]))"), "VALUE\n    3\n");
+    moheng(&[
+        "backup",
+        "restore",
+        "--from",
+        text(&backups),
+        "--id",
+        id,
+        "--to",
+        text(&restored),
+    ])
+    .success();
+    assert_eq!(
+        query(&restored, "count(last_over_time(test_special[1h]))"),
+        "value\n    3\n"
+    );
 }
 
 #[test]
@@ -56,7 +99,15 @@ fn damage_and_mistakes_are_refused() {
     let _server = Server::scraping(directory.path(), &[]);
     let data = directory.path().join("data");
     let backups = directory.path().join("backups");
-    moheng(&["backup", "create", "--data-dir", text(&data), "--to", text(&backups)]).success();
+    moheng(&[
+        "backup",
+        "create",
+        "--data-dir",
+        text(&data),
+        "--to",
+        text(&backups),
+    ])
+    .success();
 
     let occupied = directory.path().join("occupied");
     fs::create_dir(&occupied).expect("a folder can be made");
@@ -82,7 +133,14 @@ fn damage_and_mistakes_are_refused() {
 
     let finished = moheng(&["backup", "list", "--from", "/does/not/exist"]);
     assert_eq!(finished.code, Some(1));
-    let finished = moheng(&["backup", "restore", "--from", text(&occupied), "--to", text(&empty)]);
+    let finished = moheng(&[
+        "backup",
+        "restore",
+        "--from",
+        text(&occupied),
+        "--to",
+        text(&empty),
+    ]);
     assert_eq!(finished.code, Some(1));
 }
 
@@ -91,9 +149,20 @@ fn a_server_without_the_admin_api_refuses() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);
     let backups = directory.path().join("backups");
-    let finished = moheng(&["backup", "create", "--server", &server.url(), "--to", text(&backups)]);
+    let finished = moheng(&[
+        "backup",
+        "create",
+        "--server",
+        &server.url(),
+        "--to",
+        text(&backups),
+    ]);
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.contains("--web.enable-admin-api"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("--web.enable-admin-api"),
+        "{}",
+        finished.stderr
+    );
     let left = fs::read_dir(&backups).map(Iterator::count).unwrap_or_default();
     assert_eq!(left, 0);
 }

@@ -45,8 +45,17 @@ fn configurations_are_checked() {
     fs::write(file, "rule_files: [a]\nscrape_configs: [{job_name: a}]\n").expect("the file can be written");
     let finished = moheng(&["check", "config", file]);
     assert_eq!(finished.code, Some(0));
-    assert_eq!(finished.stdout, format!("{file}: ok, 1 scrape configs with 0 targets\n"));
-    assert!(finished.stderr.contains(":1:1: `rule_files` is not supported yet"), "{}", finished.stderr);
+    assert_eq!(
+        finished.stdout,
+        format!("{file}: ok, 1 scrape configs with 0 targets\n")
+    );
+    assert!(
+        finished
+            .stderr
+            .contains(":1:1: `rule_files` is not supported yet"),
+        "{}",
+        finished.stderr
+    );
     let finished = moheng(&["check", "config", "/does/not/exist.yml"]);
     assert_eq!(finished.code, Some(2));
 }
@@ -55,5 +64,9 @@ fn configurations_are_checked() {
 fn a_server_that_is_not_there() {
     let finished = moheng(&["query", "--server", "http://127.0.0.1:1", "up"]);
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.starts_with("cannot reach http://127.0.0.1:1: "), "{}", finished.stderr);
+    assert!(
+        finished.stderr.starts_with("cannot reach http://127.0.0.1:1: "),
+        "{}",
+        finished.stderr
+    );
 }

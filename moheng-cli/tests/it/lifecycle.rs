@@ -48,7 +48,15 @@ fn signals_end_it_cleanly() {
         assert_eq!(server.signal(name).code(), Some(0), "{name}");
         let data = directory.path().join("data");
         let data = data.to_str().expect("the path is text");
-        let after = moheng(&["query", "--data-dir", data, "-o", "json", "count(last_over_time(up[1h]))"]).success();
+        let after = moheng(&[
+            "query",
+            "--data-dir",
+            data,
+            "-o",
+            "json",
+            "count(last_over_time(up[1h]))",
+        ])
+        .success();
         let after: serde_json::Value = serde_json::from_str(&after).expect("JSON");
         assert_eq!(after["result"][0]["value"][1], before[0]["value"][1], "{name}");
     }
@@ -59,7 +67,11 @@ fn it_can_be_stopped_over_http_where_allowed() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &["--web.enable-lifecycle"]);
     assert_eq!(server.post("/-/quit", "").status, 200);
-    wait_for("the end", || std::net::TcpStream::connect(&server.address).is_err().then_some(()));
+    wait_for("the end", || {
+        std::net::TcpStream::connect(&server.address)
+            .is_err()
+            .then_some(())
+    });
 }
 
 #[test]
@@ -68,6 +80,11 @@ fn two_servers_cannot_share_a_directory() {
     let _server = Server::scraping(directory.path(), &[]);
     let data = directory.path().join("data");
     let data = data.to_str().expect("the path is text");
-    let second = moheng(&["run", "--web.listen-address=127.0.0.1:0", "--storage.tsdb.path", data]);
+    let second = moheng(&[
+        "run",
+        "--web.listen-address=127.0.0.1:0",
+        "--storage.tsdb.path",
+        data,
+    ]);
     assert_eq!(second.code, Some(1));
 }

@@ -1,5 +1,11 @@
 //! Integration tests: the built binary, from outside.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests say what is wrong by panicking"
+)]
+
 mod api_errors;
 mod api_query;
 mod api_series;

@@ -9,10 +9,16 @@ fn a_server_and_its_live_directory_give_the_same_table() {
     let url = server.url();
     let data = directory.path().join("data");
     let data = data.to_str().expect("the path is text");
-    let expected = "CODE  VALUE\n200      10\n500     2.5\n";
+    let expected = "code  value\n200      10\n500     2.5\n";
     let expression = "sum by (code) (test_requests_total)";
-    assert_eq!(moheng(&["query", "--server", &url, expression]).success(), expected);
-    assert_eq!(moheng(&["query", "--data-dir", data, expression]).success(), expected);
+    assert_eq!(
+        moheng(&["query", "--server", &url, expression]).success(),
+        expected
+    );
+    assert_eq!(
+        moheng(&["query", "--data-dir", data, expression]).success(),
+        expected
+    );
 }
 
 #[test]
@@ -29,12 +35,18 @@ fn formats() {
         "{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[10,\"1\"]}]}\n"
     );
     assert_eq!(
-        query(&["--time", "10", "-o", "csv", "label_replace(vector(1), \"a\", \"x,y\", \"\", \"\")"]),
+        query(&[
+            "--time",
+            "10",
+            "-o",
+            "csv",
+            "label_replace(vector(1), \"a\", \"x,y\", \"\", \"\")"
+        ]),
         "a,time,value\n\"x,y\",1970-01-01T00:00:10.000Z,1\n"
     );
     assert_eq!(
         query(&["--start", "0", "--end", "60", "--step", "30s", "time()"]),
-        "TIME                      VALUE\n\
+        "time                      value\n\
          1970-01-01T00:00:00.000Z      0\n\
          1970-01-01T00:00:30.000Z     30\n\
          1970-01-01T00:01:00.000Z     60\n"
@@ -49,7 +61,11 @@ fn failures() {
     let url = server.url();
     let finished = moheng(&["query", "--server", &url, "sum("]);
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.contains("400") && finished.stderr.contains("bad_data"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("400") && finished.stderr.contains("bad_data"),
+        "{}",
+        finished.stderr
+    );
     let finished = moheng(&["query", "--data-dir", "/does/not/exist", "up"]);
     assert_eq!(finished.code, Some(1));
     let finished = moheng(&["query", "--time", "yesterday", "up"]);

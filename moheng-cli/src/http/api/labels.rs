@@ -21,7 +21,7 @@ pub(crate) async fn label_names(
     params: Params,
 ) -> Result<Response, ApiError> {
     let selection = selection(&params)?;
-    list(&server, params.gzip, selection, |db, select| db.label_names(select)).await
+    list(&server, params.gzip, selection, SeriesSource::label_names).await
 }
 
 /// `/api/v1/label/NAME/values`

@@ -38,7 +38,12 @@ pub(crate) fn query_data_json(value: QueryValue) -> String {
 
 /// A successful answer.
 fn answer(gzip: bool, data: Pages, annotations: Annotations) -> Response<Body> {
-    respond(StatusCode::OK, JSON_CONTENT_TYPE, gzip, wire::success(data, annotations))
+    respond(
+        StatusCode::OK,
+        JSON_CONTENT_TYPE,
+        gzip,
+        wire::success(data, annotations),
+    )
 }
 
 /// Cuts `items` to `limit`, and says so.

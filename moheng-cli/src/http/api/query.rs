@@ -43,13 +43,17 @@ pub(crate) async fn range_query(
     let start_ms = params.required_time_ms("start")?;
     let end_ms = params.required_time_ms("end")?;
     if end_ms < start_ms {
-        return Err(ApiError::bad_data("invalid parameter \"end\": it is before \"start\""));
+        return Err(ApiError::bad_data(
+            "invalid parameter \"end\": it is before \"start\"",
+        ));
     }
     let step_ms = params
         .duration_ms("step")?
         .ok_or_else(|| ApiError::bad_data("invalid parameter \"step\": it is missing"))?;
     if step_ms <= 0 {
-        return Err(ApiError::bad_data("invalid parameter \"step\": it must be longer than zero"));
+        return Err(ApiError::bad_data(
+            "invalid parameter \"step\": it must be longer than zero",
+        ));
     }
     let points = end_ms.checked_sub(start_ms).map(|range_ms| range_ms / step_ms);
     if points.is_none_or(|points| points > POINT_LIMIT) {
@@ -106,7 +110,7 @@ async fn run(
 ) -> Result<Response, ApiError> {
     let limit = params.limit("limit")?;
     let timeout = query_timeout(&server, &params)?;
-    let db = Arc::clone(&server.opened()?.db);
+    let db = Arc::clone(server.db()?);
     let queued_at = server.clock.monotonic();
     let slot = server.query_slot(timeout).await?;
     let started_at = server.clock.monotonic();

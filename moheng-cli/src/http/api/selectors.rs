@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use moheng_metrics::{Matcher, Select, SourceError};
+use moheng_promql::ExprKind;
 use moheng_tsdb::Db;
 
 use crate::http::error::{ApiError, ErrorKind};
@@ -21,7 +22,9 @@ pub(super) fn selection(params: &Params) -> Result<Selection, ApiError> {
     let start_ms = params.time_ms("start")?.unwrap_or(i64::MIN);
     let end_ms = params.time_ms("end")?.unwrap_or(i64::MAX);
     if end_ms < start_ms {
-        return Err(ApiError::bad_data("invalid parameter \"end\": it is before \"start\""));
+        return Err(ApiError::bad_data(
+            "invalid parameter \"end\": it is before \"start\"",
+        ));
     }
     let selects = params
         .all("match[]")
@@ -36,12 +39,16 @@ pub(super) fn selection(params: &Params) -> Result<Selection, ApiError> {
 }
 
 fn matchers(text: &str) -> Result<Vec<Matcher>, ApiError> {
-    let matchers = moheng_promql::parse_selector(text)
-        .map_err(|errors| ApiError::bad_data(format!("invalid parameter \"match[]\": {errors}")))?;
+    let refuse = |reason: &dyn std::fmt::Display| {
+        ApiError::bad_data(format!("invalid parameter \"match[]\": {reason}"))
+    };
+    let expression = moheng_promql::parse(text).map_err(|errors| refuse(&errors))?;
+    let ExprKind::Selector(selector) = expression.kind() else {
+        return Err(refuse(&"expected a selector such as up{job=\"node\"}"));
+    };
+    let matchers = selector.all_matchers();
     if matchers.iter().all(Matcher::matches_empty) {
-        return Err(ApiError::bad_data(
-            "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher",
-        ));
+        return Err(refuse(&"it must contain at least one non-empty matcher"));
     }
     Ok(matchers)
 }
@@ -51,14 +58,14 @@ pub(super) async fn read<T: Send + 'static>(
     server: &Server,
     read: impl FnOnce(&Db) -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let db = Arc::clone(&server.opened()?.db);
+    let db = Arc::clone(server.db()?);
     let result = tokio::task::spawn_blocking(move || read(&db)).await;
     let result = result.map_err(|error| ApiError::internal(format!("reading failed: {error}")))?;
-    result.map_err(source_error)
+    result.map_err(|error| source_error(&error))
 }
 
-fn source_error(error: SourceError) -> ApiError {
-    let kind = match &error {
+fn source_error(error: &SourceError) -> ApiError {
+    let kind = match error {
         SourceError::Invalid(_) => ErrorKind::BadData,
         SourceError::LimitExceeded(_) => ErrorKind::Execution,
         SourceError::Unavailable(_) => ErrorKind::Unavailable,

@@ -14,10 +14,7 @@ use crate::http::params::Params;
 use crate::http::server::Server;
 
 /// `/api/v1/series`
-pub(crate) async fn series(
-    State(server): State<Arc<Server>>,
-    params: Params,
-) -> Result<Response, ApiError> {
+pub(crate) async fn series(State(server): State<Arc<Server>>, params: Params) -> Result<Response, ApiError> {
     if params.get("match[]").is_none() {
         return Err(ApiError::bad_data("no match[] parameter provided"));
     }

@@ -74,15 +74,12 @@ pub(super) fn list<T: Send + 'static>(items: Vec<T>, push: fn(&T, &mut String)) 
         if closed {
             return false;
         }
-        match items.next() {
-            Some(item) => {
-                out.push(if opened { ',' } else { '[' });
-                push(&item, out);
-            }
-            None => {
-                out.push_str(if opened { "]" } else { "[]" });
-                closed = true;
-            }
+        if let Some(item) = items.next() {
+            out.push(if opened { ',' } else { '[' });
+            push(&item, out);
+        } else {
+            out.push_str(if opened { "]" } else { "[]" });
+            closed = true;
         }
         opened = true;
         true
@@ -167,17 +164,14 @@ fn matrix(mut series: impl Iterator<Item = (Labels, Vec<Sample>)> + Send + 'stat
         if closed {
             return false;
         }
-        match series.next() {
-            Some((labels, samples)) => {
-                out.push(if opened { ',' } else { '[' });
-                push_metric(&labels, out);
-                out.push_str(r#","values":["#);
-                current = Some((samples, 0));
-            }
-            None => {
-                out.push_str(if opened { "]" } else { "[]" });
-                closed = true;
-            }
+        if let Some((labels, samples)) = series.next() {
+            out.push(if opened { ',' } else { '[' });
+            push_metric(&labels, out);
+            out.push_str(r#","values":["#);
+            current = Some((samples, 0));
+        } else {
+            out.push_str(if opened { "]" } else { "[]" });
+            closed = true;
         }
         opened = true;
         true
@@ -270,21 +264,36 @@ mod tests {
             r#"{"resultType":"scalar","result":[1.5,"+Inf"]}"#,
         );
         check(
-            QueryValue::String { timestamp_ms: -10, value: "a\"b".to_owned() },
+            QueryValue::String {
+                timestamp_ms: -10,
+                value: "a\"b".to_owned(),
+            },
             r#"{"resultType":"string","result":[-0.01,"a\"b"]}"#,
         );
-        check(QueryValue::Vector(Vec::new()), r#"{"resultType":"vector","result":[]}"#);
-        check(QueryValue::Matrix(Vec::new()), r#"{"resultType":"matrix","result":[]}"#);
+        check(
+            QueryValue::Vector(Vec::new()),
+            r#"{"resultType":"vector","result":[]}"#,
+        );
+        check(
+            QueryValue::Matrix(Vec::new()),
+            r#"{"resultType":"matrix","result":[]}"#,
+        );
         let labels = Labels::from_pairs([("__name__", "up"), ("job", "a\nb")]);
         check(
-            QueryValue::Vector(vec![InstantSample { labels: labels.clone(), sample: sample(1_000, f64::NAN) }]),
+            QueryValue::Vector(vec![InstantSample {
+                labels: labels.clone(),
+                sample: sample(1_000, f64::NAN),
+            }]),
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\nb"},"value":[1,"NaN"]}]}"#,
         );
         let samples = vec![sample(0, 1e21), sample(15_120, 0.5)];
         check(
             QueryValue::Matrix(vec![
                 RangeSeries { labels, samples },
-                RangeSeries { labels: Labels::empty(), samples: vec![sample(1, 2.0)] },
+                RangeSeries {
+                    labels: Labels::empty(),
+                    samples: vec![sample(1, 2.0)],
+                },
             ]),
             r#"{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"a\nb"},"values":[[0,"1e+21"],[15.12,"0.5"]]},{"metric":{},"values":[[0.001,"2"]]}]}"#,
         );
@@ -292,10 +301,15 @@ mod tests {
 
     #[test]
     fn long_series_are_written_in_pieces_that_fit_together() {
-        let samples: Vec<Sample> = (0..4_001).map(|index| sample(index * 1000, index as f64)).collect();
+        let samples: Vec<Sample> = (0..4_001)
+            .map(|index| sample(index * 1000, index as f64))
+            .collect();
         let expected: Vec<String> = (0..4_001).map(|index| format!("[{index},\"{index}\"]")).collect();
         check(
-            QueryValue::Matrix(vec![RangeSeries { labels: Labels::empty(), samples }]),
+            QueryValue::Matrix(vec![RangeSeries {
+                labels: Labels::empty(),
+                samples,
+            }]),
             &format!(
                 r#"{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{}]}}]}}"#,
                 expected.join(",")

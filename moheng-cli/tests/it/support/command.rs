@@ -4,17 +4,17 @@ use std::process::{Command, Stdio};
 
 /// What a command left behind.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// The exit code.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// What it printed.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// What it complained about.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs the binary to its end, without any of its environment variables set.
-pub fn moheng(arguments: &[&str]) -> Finished {
+pub(crate) fn moheng(arguments: &[&str]) -> Finished {
     let output = Command::new(env!("CARGO_BIN_EXE_moheng-cli"))
         .args(arguments)
         .env_remove("MOHENG_SERVER")
@@ -31,7 +31,7 @@ pub fn moheng(arguments: &[&str]) -> Finished {
 impl Finished {
     /// Checks that it succeeded, and returns what it printed.
     #[track_caller]
-    pub fn success(self) -> String {
+    pub(crate) fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self.stdout
     }

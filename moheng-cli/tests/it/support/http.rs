@@ -6,17 +6,17 @@ use std::time::Duration;
 
 /// What a server answered.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     head: String,
     /// The body, without chunking.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// A header, by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (candidate, value) = line.split_once(':')?;
             candidate.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -25,38 +25,48 @@ impl Answer {
 
     /// The body as text.
     #[track_caller]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is UTF-8")
     }
 
     /// The body as JSON.
     #[track_caller]
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 }
 
 /// GET without special headers.
-pub fn get(address: &str, path: &str) -> Answer {
+pub(crate) fn get(address: &str, path: &str) -> Answer {
     request(address, "GET", path, &[], "")
 }
 
 /// POST of a form.
-pub fn post_form(address: &str, path: &str, form: &str) -> Answer {
+pub(crate) fn post_form(address: &str, path: &str, form: &str) -> Answer {
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
     request(address, "POST", path, &headers, form)
 }
 
 /// Any request.
-pub fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let mut stream = TcpStream::connect(address).expect("the server accepts connections");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout can be set");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .expect("a timeout can be set");
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
-    text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-    stream.write_all(text.as_bytes()).expect("the request can be sent");
+    text.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n", body]);
+    stream
+        .write_all(text.as_bytes())
+        .expect("the request can be sent");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).expect("the answer can be read");
     parse(&bytes)

@@ -5,17 +5,17 @@ mod http;
 mod server;
 mod target;
 
-pub use command::{Finished, moheng};
-pub use http::{Answer, get, post_form, request};
-pub use server::{Server, directory};
-pub use target::Target;
+pub(crate) use command::moheng;
+pub(crate) use http::{Answer, get, post_form, request};
+pub(crate) use server::{Server, directory};
+pub(crate) use target::Target;
 
 use std::thread::sleep;
 use std::time::Duration;
 
 /// Tries until `attempt` gives something; panics when that takes absurdly long.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     for _ in 0..600 {
         if let Some(value) = attempt() {
             return value;

@@ -11,14 +11,14 @@ use super::{Answer, Target, get, post_form, wait_for};
 
 /// A running server; killed when dropped.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// `127.0.0.1:PORT`
-    pub address: String,
+    pub(crate) address: String,
 }
 
 /// What the fixed target of [`Server::scraping`] exposes.
-pub const EXPOSITION: &str = "# HELP test_requests_total Requests.
+pub(crate) const EXPOSITION: &str = "# HELP test_requests_total Requests.
 # TYPE test_requests_total counter
 test_requests_total{code=\"200\",path=\"/a\"} 10
 test_requests_total{code=\"500\",path=\"/a\"} 2.5
@@ -32,11 +32,14 @@ test_special{kind=\"large\"} 1e21
 
 impl Server {
     /// Starts the binary on a free port with its data below `directory`, and waits until it is ready.
-    pub fn start(directory: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_moheng-cli"))
             .arg("run")
             .arg("--web.listen-address=127.0.0.1:0")
-            .arg(format!("--storage.tsdb.path={}", directory.join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.join("data").display()
+            ))
             .args(arguments)
             .current_dir(directory)
             .stdin(Stdio::null())
@@ -48,12 +51,14 @@ impl Server {
         // What is logged from here on is read, so that the server never waits for it.
         thread::spawn(move || log.read_to_end(&mut Vec::new()));
         let server = Self { child, address };
-        wait_for("readiness", || (server.get("/-/ready").status == 200).then_some(()));
+        wait_for("readiness", || {
+            (server.get("/-/ready").status == 200).then_some(())
+        });
         server
     }
 
     /// A server that scrapes a target with [`EXPOSITION`] and one that is down every second, after its first scrapes.
-    pub fn scraping(directory: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn scraping(directory: &Path, arguments: &[&str]) -> Self {
         let target = Target::start(EXPOSITION);
         let config = format!(
             "global: {{scrape_interval: 1s}}
@@ -70,7 +75,9 @@ scrape_configs:
         let file = directory.join("prometheus.yml");
         std::fs::write(&file, config).expect("the configuration can be written");
         let flag = format!("--config.file={}", file.display());
-        let arguments: Vec<&str> = std::iter::once(flag.as_str()).chain(arguments.iter().copied()).collect();
+        let arguments: Vec<&str> = std::iter::once(flag.as_str())
+            .chain(arguments.iter().copied())
+            .collect();
         let server = Self::start(directory, &arguments);
         wait_for("both targets", || {
             let up = server.query("sort(up)");
@@ -81,18 +88,18 @@ scrape_configs:
     }
 
     /// GET
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         get(&self.address, path)
     }
 
     /// POST of a form.
-    pub fn post(&self, path: &str, form: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, form: &str) -> Answer {
         post_form(&self.address, path, form)
     }
 
     /// The result of an instant query.
     #[track_caller]
-    pub fn query(&self, expression: &str) -> serde_json::Value {
+    pub(crate) fn query(&self, expression: &str) -> serde_json::Value {
         let form = format!("query={}", expression.replace('+', "%2B").replace('&', "%26"));
         let answer = self.post("/api/v1/query", &form);
         assert_eq!(answer.status, 200, "{}", answer.text());
@@ -100,18 +107,18 @@ scrape_configs:
     }
 
     /// `http://127.0.0.1:PORT`
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Kills the process without any warning.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process can be killed");
         self.child.wait().expect("the process ends");
     }
 
     /// Sends a signal (its name without SIG) and waits for the end.
-    pub fn signal(mut self, name: &str) -> ExitStatus {
+    pub(crate) fn signal(mut self, name: &str) -> ExitStatus {
         let sent = Command::new("kill")
             .args(["-s", name, &self.child.id().to_string()])
             .status()
@@ -142,6 +149,6 @@ fn listening_address(log: &mut BufReader<ChildStderr>) -> String {
 }
 
 /// A directory for one test.
-pub fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory can be made")
 }
