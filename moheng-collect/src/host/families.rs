@@ -1,0 +1,35 @@
+//! Short forms for the families that collectors hand out.
+
+use moheng_metrics::{Labels, Metric, MetricFamily, MetricKind};
+
+pub(super) fn gauge(name: &str, help: &str) -> MetricFamily {
+    MetricFamily::new(name, MetricKind::Gauge, help)
+}
+
+pub(super) fn counter(name: &str, help: &str) -> MetricFamily {
+    MetricFamily::new(name, MetricKind::Counter, help)
+}
+
+pub(super) fn gauge_of(name: &str, help: &str, value: f64) -> MetricFamily {
+    MetricFamily::single(name, MetricKind::Gauge, help, value)
+}
+
+pub(super) fn counter_of(name: &str, help: &str, value: f64) -> MetricFamily {
+    MetricFamily::single(name, MetricKind::Counter, help, value)
+}
+
+/// Adds a series. `labels` are sorted by name; those without a value are left out.
+pub(super) fn push(family: &mut MetricFamily, labels: &[(&str, &str)], value: f64) {
+    let labels = labels.iter().copied().filter(|(_, value)| !value.is_empty());
+    family.metrics.push(Metric {
+        suffix: "",
+        labels: Labels::from_sorted_pairs(labels),
+        value,
+        timestamp_ms: None,
+    });
+}
+
+/// Appends the families that have series.
+pub(super) fn append(out: &mut Vec<MetricFamily>, families: impl IntoIterator<Item = MetricFamily>) {
+    out.extend(families.into_iter().filter(|family| !family.metrics.is_empty()));
+}

@@ -1,0 +1,59 @@
+//! Collector `netstat`: counts of the network protocols.
+
+use moheng_metrics::{MetricFamily, MetricKind, Pattern};
+
+use super::HostOptions;
+use super::filter::unanchored;
+use crate::files::Folder;
+use crate::proc::snmp::ProtocolCount;
+use crate::proc::{snmp, text};
+use crate::{CollectError, Collector, HostError};
+
+pub(super) const NAME: &str = "netstat";
+
+#[derive(Debug)]
+struct Netstat {
+    proc: Folder,
+    fields: Pattern,
+}
+
+pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
+    Ok(Box::new(Netstat {
+        proc: Folder::new(&options.roots.proc),
+        fields: unanchored(NAME, &options.fields.netstat)?,
+    }))
+}
+
+impl Collector for Netstat {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn collect(&self, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
+        for file in ["net/netstat", "net/snmp"] {
+            let content = self.proc.read(file)?;
+            let counts = snmp::parse(&content).map_err(|error| self.proc.malformed(file, error))?;
+            self.append(&counts, out);
+        }
+        let file = "net/snmp6";
+        // Machines without IPv6 lack it.
+        if let Some(content) = self.proc.read_optional(file)? {
+            let counts = snmp::parse_ipv6(&content).map_err(|error| self.proc.malformed(file, error))?;
+            self.append(&counts, out);
+        }
+        Ok(())
+    }
+}
+
+impl Netstat {
+    fn append(&self, counts: &[ProtocolCount<'_>], out: &mut Vec<MetricFamily>) {
+        for count in counts {
+            let field = format!("{}_{}", text(count.protocol), text(count.name));
+            if self.fields.is_match(&field) {
+                let name = format!("node_netstat_{field}");
+                let help = "A count of the network protocol.";
+                out.push(MetricFamily::single(name, MetricKind::Untyped, help, count.value));
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The table of collectors: names, defaults, and how each is made.
+
+use std::sync::Arc;
+
+use moheng_metrics::Clock;
+
+use super::function::{self, Collect};
+use super::{
+    HostOptions, arp, conntrack, cpu, cpufreq, diskstats, dmi, entropy, filefd, filesystem, hwmon, loadavg,
+    meminfo, netclass, netdev, netstat, os, pressure, processes, schedstat, sockstat, softnet, stat,
+    thermal_zone, time, udp_queues, uname, vmstat,
+};
+use crate::{Collector, HostError};
+
+/// A kind of collector.
+pub(super) struct Entry {
+    pub(super) name: &'static str,
+    pub(super) is_on_by_default: bool,
+    make: Make,
+}
+
+/// How a collector is made.
+enum Make {
+    Function(Collect),
+    State(fn(&HostOptions, &Arc<dyn Clock>) -> Box<dyn Collector>),
+    /// Its filters may be wrong.
+    Filtered(fn(&HostOptions) -> Result<Box<dyn Collector>, HostError>),
+}
+
+impl Entry {
+    pub(super) fn build(
+        &self,
+        options: &HostOptions,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Box<dyn Collector>, HostError> {
+        match self.make {
+            Make::Function(collect) => Ok(function::collector(self.name, &options.roots, collect)),
+            Make::State(build) => Ok(build(options, clock)),
+            Make::Filtered(build) => build(options),
+        }
+    }
+}
+
+const fn on(name: &'static str, make: Make) -> Entry {
+    Entry {
+        name,
+        is_on_by_default: true,
+        make,
+    }
+}
+
+const fn off(name: &'static str, make: Make) -> Entry {
+    Entry {
+        name,
+        is_on_by_default: false,
+        make,
+    }
+}
+
+/// Ascending by name.
+pub(super) const COLLECTORS: &[Entry] = &[
+    on(arp::NAME, Make::Filtered(arp::build)),
+    on(conntrack::NAME, Make::Function(conntrack::collect)),
+    on(cpu::NAME, Make::Filtered(cpu::build)),
+    on(cpufreq::NAME, Make::Function(cpufreq::collect)),
+    on(diskstats::NAME, Make::Filtered(diskstats::build)),
+    on(dmi::NAME, Make::Function(dmi::collect)),
+    on(entropy::NAME, Make::Function(entropy::collect)),
+    on(filefd::NAME, Make::Function(filefd::collect)),
+    on(filesystem::NAME, Make::Filtered(filesystem::build)),
+    on(hwmon::NAME, Make::Filtered(hwmon::build)),
+    on(loadavg::NAME, Make::Function(loadavg::collect)),
+    on(meminfo::NAME, Make::Function(meminfo::collect)),
+    on(netclass::NAME, Make::Filtered(netclass::build)),
+    on(netdev::NAME, Make::Filtered(netdev::build)),
+    on(netstat::NAME, Make::Filtered(netstat::build)),
+    on(os::NAME, Make::Function(os::collect)),
+    on(pressure::NAME, Make::Function(pressure::collect)),
+    off(processes::NAME, Make::Function(processes::collect)),
+    on(schedstat::NAME, Make::Function(schedstat::collect)),
+    on(sockstat::NAME, Make::Function(sockstat::collect)),
+    on(softnet::NAME, Make::Function(softnet::collect)),
+    on(stat::NAME, Make::State(|options, _| stat::build(options))),
+    on(thermal_zone::NAME, Make::Function(thermal_zone::collect)),
+    on(time::NAME, Make::State(time::build)),
+    on(udp_queues::NAME, Make::Function(udp_queues::collect)),
+    on(uname::NAME, Make::Function(uname::collect)),
+    on(vmstat::NAME, Make::Filtered(vmstat::build)),
+];
+
+pub(super) fn find(name: &str) -> Result<&'static Entry, HostError> {
+    COLLECTORS
+        .iter()
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| HostError::UnknownCollector {
+            name: name.to_owned(),
+            known: COLLECTORS
+                .iter()
+                .map(|entry| entry.name)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_their_own() {
+        assert!(COLLECTORS.is_sorted_by(|a, b| a.name < b.name));
+        let clock: Arc<dyn Clock> = Arc::new(moheng_metrics::SystemClock::new());
+        for entry in COLLECTORS {
+            let collector = entry.build(&HostOptions::default(), &clock).unwrap();
+            assert_eq!(collector.name(), entry.name);
+        }
+    }
+}

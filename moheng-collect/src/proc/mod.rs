@@ -1,0 +1,95 @@
+//! Pure parsers of the kernel's files: bytes in, plain values out, no file is opened here.
+//!
+//! Each takes the whole content of a file. None panics on any input, and none allocates more than a small multiple of
+//! its input. They borrow names from the text.
+
+pub(crate) mod arp;
+pub(crate) mod conntrack;
+pub(crate) mod cpu_list;
+pub(crate) mod cpuinfo;
+pub(crate) mod diskstats;
+pub(crate) mod file_nr;
+pub(crate) mod key_value;
+pub(crate) mod link;
+pub(crate) mod loadavg;
+pub(crate) mod meminfo;
+pub(crate) mod mountinfo;
+pub(crate) mod net_dev;
+pub(crate) mod os_release;
+pub(crate) mod pid_stat;
+pub(crate) mod pressure;
+mod scan;
+pub(crate) mod schedstat;
+pub(crate) mod snmp;
+pub(crate) mod sockstat;
+pub(crate) mod softnet;
+pub(crate) mod stat;
+pub(crate) mod udev;
+pub(crate) mod udp;
+
+use std::path::PathBuf;
+
+pub(crate) use scan::text;
+
+use crate::CollectError;
+
+/// What a parser found wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MalformedFile {
+    /// From 1; 0 for the file as a whole.
+    pub(crate) line: usize,
+    pub(crate) message: String,
+}
+
+impl MalformedFile {
+    fn new(line: usize, message: impl Into<String>) -> Self {
+        Self {
+            line,
+            message: message.into(),
+        }
+    }
+
+    /// A fault that no single line has.
+    pub(crate) fn whole(message: impl Into<String>) -> Self {
+        Self::new(0, message)
+    }
+
+    pub(crate) fn at(self, path: PathBuf) -> CollectError {
+        CollectError::Malformed {
+            path,
+            line: self.line,
+            message: self.message,
+        }
+    }
+}
+
+/// Runs every parser over `content`; for fuzzing.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn parse_all(content: &[u8]) {
+    let _ = arp::parse(content);
+    let _ = conntrack::parse(content);
+    let _ = cpu_list::parse(content);
+    let _ = cpuinfo::parse(content);
+    let _ = diskstats::parse(content);
+    let _ = file_nr::parse(content);
+    let _ = key_value::parse(content);
+    let _ = link::parse(content, &mut link::Dump::default());
+    let _ = loadavg::parse(content);
+    let _ = meminfo::parse(content);
+    let _ = mountinfo::parse(content);
+    let _ = net_dev::parse(content);
+    let _ = os_release::parse(content);
+    let _ = pid_stat::parse(content);
+    let _ = pressure::parse(content);
+    let _ = schedstat::parse(content);
+    let _ = snmp::parse(content);
+    let _ = snmp::parse_ipv6(content);
+    let _ = sockstat::parse(content);
+    let _ = softnet::parse(content);
+    let _ = stat::parse(content);
+    let _ = udev::parse(content);
+    let _ = udp::parse(content);
+}
+
+#[cfg(test)]
+mod tests;
