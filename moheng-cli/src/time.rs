@@ -19,14 +19,14 @@ pub(crate) fn parse_time_ms(text: &str) -> Option<i64> {
     }
 }
 
-/// As [`parse_time_ms`], and `now` or a time before it such as `now-1h30m`.
+/// As [`parse_time_ms`], and `now` or a time before it such as `now-1h30m` or `-1h30m`.
 pub(crate) fn parse_command_time_ms(text: &str, now_ms: i64) -> Option<i64> {
-    match text.strip_prefix("now") {
-        Some("") => Some(now_ms),
-        Some(rest) => {
-            let before_ms = parse_duration_ms(rest.strip_prefix('-')?).ok()?;
-            now_ms.checked_sub(before_ms)
-        }
+    if text == "now" {
+        return Some(now_ms);
+    }
+    let before = text.strip_prefix("now").unwrap_or(text).strip_prefix('-');
+    match before.and_then(|before| parse_duration_ms(before).ok()) {
+        Some(before_ms) => now_ms.checked_sub(before_ms),
         None => parse_time_ms(text),
     }
 }
@@ -84,6 +84,8 @@ mod tests {
         for (text, expected) in [
             ("now", Some(10_000_000)),
             ("now-1h", Some(6_400_000)),
+            ("-1h", Some(6_400_000)),
+            ("-1", Some(-1_000)),
             ("now+1h", None),
             ("now-", None),
             ("5", Some(5_000)),

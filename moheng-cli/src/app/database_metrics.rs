@@ -1,14 +1,173 @@
 //! What the database counts, as metric families.
 
+use moheng_metrics::MetricKind::{Counter, Gauge};
 use moheng_metrics::{MetricFamily, MetricKind};
-use moheng_tsdb::Stats;
+use moheng_tsdb::{HeadStats, ReplayStats, SampleStats, Stats, WalStats};
 
 /// The families of the database, with Prometheus's names where the meaning is the same.
 pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
-    vec![MetricFamily::single(
-        "prometheus_tsdb_head_series",
-        MetricKind::Gauge,
-        "Series in memory.",
-        stats.series as f64,
-    )]
+    let mut families = head_families(&stats.head);
+    families.extend(sample_families(&stats.samples));
+    families.extend(wal_families(&stats.wal));
+    families.extend(replay_families(&stats.replay));
+    families
+}
+
+fn head_families(head: &HeadStats) -> Vec<MetricFamily> {
+    let mut families = vec![
+        single("prometheus_tsdb_head_series", Gauge, "Series in memory.", head.series as f64),
+        single(
+            "prometheus_tsdb_head_series_created_total",
+            Counter,
+            "Series created since the start, those of the log included.",
+            head.series_created as f64,
+        ),
+        single("prometheus_tsdb_head_chunks", Gauge, "Chunks in memory.", head.chunks as f64),
+        single(
+            "prometheus_tsdb_head_chunks_created_total",
+            Counter,
+            "Chunks created since the start, those of the log included.",
+            head.chunks_created as f64,
+        ),
+        single("moheng_head_labels", Gauge, "Distinct pairs of label name and value.", head.labels as f64),
+        single(
+            "moheng_head_label_text_bytes",
+            Gauge,
+            "Memory of the texts of label values.",
+            head.label_text_bytes as f64,
+        ),
+    ];
+    for (edge, time_ms) in [("min", head.start_ms), ("max", head.end_ms)] {
+        if let Some(time_ms) = time_ms {
+            let name = format!("prometheus_tsdb_head_{edge}_time");
+            let help = "Time of the oldest or newest sample, in milliseconds.";
+            families.push(single(&name, Gauge, help, time_ms as f64));
+            let name = format!("prometheus_tsdb_head_{edge}_time_seconds");
+            let help = "Time of the oldest or newest sample, in seconds.";
+            families.push(single(&name, Gauge, help, time_ms as f64 / 1000.0));
+        }
+    }
+    families
+}
+
+fn sample_families(samples: &SampleStats) -> Vec<MetricFamily> {
+    let of_floats = |name: &str, help: &str, count: u64| {
+        let mut family = MetricFamily::new(name, Counter, help);
+        family.push([("type", "float")], count as f64);
+        family
+    };
+    let mut refused = MetricFamily::new(
+        "moheng_samples_refused_total",
+        Counter,
+        "Samples that were not stored, by reason.",
+    );
+    for (reason, count) in [
+        ("out_of_order", samples.out_of_order),
+        ("duplicate_timestamp", samples.duplicate_timestamp),
+        ("unknown_reference", samples.unknown_reference),
+        ("invalid_labels", samples.invalid_labels),
+        ("series_limit", samples.series_limit),
+    ] {
+        refused.push([("reason", reason)], count as f64);
+    }
+    vec![
+        of_floats(
+            "prometheus_tsdb_head_samples_appended_total",
+            "Samples stored.",
+            samples.appended,
+        ),
+        of_floats(
+            "prometheus_tsdb_out_of_order_samples_total",
+            "Samples refused because they are older than the newest of their series.",
+            samples.out_of_order,
+        ),
+        refused,
+        single("moheng_append_batches_total", Counter, "Batches of samples.", samples.batches as f64),
+        single(
+            "moheng_samples_repeated_total",
+            Counter,
+            "Samples accepted without effect: the newest of their series again.",
+            samples.repeated as f64,
+        ),
+    ]
+}
+
+fn wal_families(wal: &WalStats) -> Vec<MetricFamily> {
+    let mut syncs = MetricFamily::new(
+        "prometheus_tsdb_wal_fsync_duration_seconds",
+        MetricKind::Summary,
+        "Time to force the log to the disk.",
+    );
+    let no_labels = [] as [(&str, &str); 0];
+    syncs.push_suffixed("_sum", no_labels, wal.sync_time.as_secs_f64());
+    syncs.push_suffixed("_count", no_labels, wal.sync_count as f64);
+    vec![
+        syncs,
+        single(
+            "prometheus_tsdb_wal_segment_current",
+            Gauge,
+            "The segment that is written to.",
+            f64::from(wal.current_segment),
+        ),
+        single(
+            "prometheus_tsdb_wal_storage_size_bytes",
+            Gauge,
+            "Size of all segments.",
+            wal.size_bytes as f64,
+        ),
+        single(
+            "prometheus_tsdb_wal_writes_failed_total",
+            Counter,
+            "Batches that could not be written.",
+            wal.failed_writes as f64,
+        ),
+        single(
+            "moheng_wal_written_bytes_total",
+            Counter,
+            "Bytes written to the log.",
+            wal.written_bytes as f64,
+        ),
+        single(
+            "moheng_wal_writable",
+            Gauge,
+            "Whether samples are taken; 0 after a failed sync.",
+            f64::from(u8::from(wal.is_writable)),
+        ),
+    ]
+}
+
+fn replay_families(replay: &ReplayStats) -> Vec<MetricFamily> {
+    let mut skipped = MetricFamily::new(
+        "moheng_wal_replay_skipped_records",
+        Gauge,
+        "Records of kinds that are not supported yet, at the last start.",
+    );
+    for (kind, count) in &replay.skipped_records {
+        skipped.push([("kind", *kind)], *count as f64);
+    }
+    vec![
+        single(
+            "prometheus_tsdb_data_replay_duration_seconds",
+            Gauge,
+            "How long reading the log took at the last start.",
+            replay.duration.as_secs_f64(),
+        ),
+        single(
+            "prometheus_tsdb_wal_corruptions_total",
+            Counter,
+            "Damaged places in the log.",
+            replay.corruptions as f64,
+        ),
+        single(
+            "moheng_wal_replay_samples",
+            Gauge,
+            "Samples read from the log at the last start.",
+            replay.samples as f64,
+        ),
+        skipped,
+    ]
+}
+
+fn single(name: &str, kind: MetricKind, help: &str, value: f64) -> MetricFamily {
+    MetricFamily::single(name, kind, help, value)
 }

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use moheng_collect::{ScrapeManager, ScrapeSettings};
 use moheng_metrics::{Clock, SampleSink};
 use moheng_promql::{Engine, EngineSettings};
-use moheng_tsdb::{Db, RealDirectory, Settings};
+use moheng_tsdb::storage::RealDirectory;
+use moheng_tsdb::{Db, Settings};
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{info, warn};
@@ -139,7 +140,7 @@ async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>
     let opened = spawn_blocking(move || open_at(&path, settings, db_clock)).await;
     let db = opened.map_err(|error| AppError::Task(error.to_string()))??;
     let seconds = clock.monotonic().saturating_sub(start).as_secs_f64();
-    let series = db.stats().series;
+    let series = db.stats().head.series;
     info!(path = %args.storage.path.display(), series, seconds, "database opened");
     Ok(Arc::new(db))
 }

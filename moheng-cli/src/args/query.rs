@@ -21,11 +21,11 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Evaluate at this time: Unix seconds, RFC 3339, `now`, or `now-1h`.
+    /// Evaluate at this time: Unix seconds, RFC 3339, `now`, or `-1h` for an hour ago.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"], allow_hyphen_values = true)]
     pub(crate) time: Option<String>,
 
-    /// Evaluate over a range that starts at this time.
+    /// Evaluate over a range that starts at this time, as `-1h` for an hour ago.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) start: Option<String>,
 

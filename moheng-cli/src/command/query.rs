@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use moheng_metrics::{Clock, SystemClock};
 use moheng_promql::{Engine, EngineSettings, InstantQuery, QueryValue, RangeQuery};
-use moheng_tsdb::{Db, RealDirectory};
+use moheng_tsdb::Db;
+use moheng_tsdb::storage::RealDirectory;
 
 use super::CommandError;
 use super::query_answer::parse_answer;
@@ -54,7 +55,7 @@ fn times(args: &QueryArgs, now_ms: i64) -> Result<Times, CommandError> {
     let time = |flag: &str, text: &str| {
         parse_command_time_ms(text, now_ms).ok_or_else(|| {
             CommandError::Usage(format!(
-                "--{flag}: expected Unix seconds, RFC 3339, now or now-1h, found `{text}`"
+                "--{flag}: expected Unix seconds, RFC 3339, now or -1h, found `{text}`"
             ))
         })
     };

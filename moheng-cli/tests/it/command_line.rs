@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{directory, moheng};
+use crate::support::{directory, moheng, moheng_with};
 
 #[test]
 fn usage_errors() {
@@ -58,6 +58,21 @@ fn configurations_are_checked() {
     );
     let finished = moheng(&["check", "config", "/does/not/exist.yml"]);
     assert_eq!(finished.code, Some(2));
+}
+
+#[test]
+fn flags_can_be_environment_variables() {
+    for (name, value) in [
+        ("MOHENG_QUERY_TIMEOUT", "soon"),
+        ("MOHENG_STORAGE_WAL_SYNC", "never"),
+        ("MOHENG_CONFIG_FILE", "/does/not/exist.yml"),
+    ] {
+        let finished = moheng_with(&["run"], &[(name, value)]);
+        assert_eq!(finished.code, Some(2), "{name}");
+        assert!(finished.stderr.contains(value), "{name}: {}", finished.stderr);
+    }
+    let finished = moheng_with(&["query", "up"], &[("MOHENG_SERVER", "http://127.0.0.1:1")]);
+    assert!(finished.stderr.contains("127.0.0.1:1"), "{}", finished.stderr);
 }
 
 #[test]

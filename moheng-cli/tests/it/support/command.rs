@@ -15,9 +15,15 @@ pub(crate) struct Finished {
 
 /// Runs the binary to its end, without any of its environment variables set.
 pub(crate) fn moheng(arguments: &[&str]) -> Finished {
+    moheng_with(arguments, &[])
+}
+
+/// As [`moheng`], with these environment variables.
+pub(crate) fn moheng_with(arguments: &[&str], environment: &[(&str, &str)]) -> Finished {
     let output = Command::new(env!("CARGO_BIN_EXE_moheng-cli"))
         .args(arguments)
         .env_remove("MOHENG_SERVER")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .output()
         .expect("the binary runs");

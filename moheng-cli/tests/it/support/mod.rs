@@ -5,7 +5,7 @@ mod http;
 mod server;
 mod target;
 
-pub(crate) use command::moheng;
+pub(crate) use command::{moheng, moheng_with};
 pub(crate) use http::{Answer, get, post_form, request};
 pub(crate) use server::{Server, directory};
 pub(crate) use target::Target;
