@@ -6,3 +6,9 @@ mod host;
 mod host_conformance;
 #[cfg(test)]
 mod host_fixture;
+#[cfg(test)]
+mod scrape_http;
+#[cfg(test)]
+mod scrape_manager;
+#[cfg(test)]
+mod scrape_server;
