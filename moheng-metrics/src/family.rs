@@ -20,15 +20,6 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
-    /// Every kind the text format has a word for.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Counter,
-        Self::Gauge,
-        Self::Histogram,
-        Self::Summary,
-        Self::Untyped,
-    ];
-
     /// The word of the text format 0.0.4.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ const MANTISSA_DIGITS: usize = 19;
 pub fn parse_float(text: &str) -> Option<f64> {
     match scan_exact_float(text.as_bytes()) {
         Some((value, length)) if length == text.len() => Some(value),
-        _ => parse_any_float(text),
+        _ => parse_inexact_float(text),
     }
 }
 
@@ -140,7 +140,8 @@ fn digit_at(text: &[u8], index: usize) -> Option<u64> {
     (digit <= 9).then_some(u64::from(digit))
 }
 
-fn parse_any_float(text: &str) -> Option<f64> {
+/// [`parse_float`] for texts that [`scan_exact_float`] cannot read.
+pub(crate) fn parse_inexact_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_number = unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.');
     // The standard library also takes a signed NaN, and rounds what is too large to infinity.

@@ -1,10 +1,11 @@
 //! The text format: version 0.0.4, and the quoted names that version 1.0.0 adds.
 //!
-//! `scanner` knows characters, `series` the grammar of `name{label="value"}`, `parser` that of lines.
+//! `scanner` knows characters, `swar` finds many at once, `series` the grammar of `name{label="value"}`, `parser` that of lines.
 
 mod parser;
 mod scanner;
 mod series;
+mod swar;
 mod writer;
 
 pub use parser::{TextEntry, TextParser, TextSample};

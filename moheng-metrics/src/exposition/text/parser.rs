@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::scanner::Scanner;
-use super::series::{decode, decode_series, scan_series, unescape};
-use crate::number::scan_exact_float;
-use crate::{Labels, MetricKind, ParseError, parse_float};
+use super::series::{
+    decode, decode_plain_series, decode_series, plain_series_length, scan_series, text_of, unescape,
+};
+use crate::number::{parse_inexact_float, scan_exact_float};
+use crate::{Labels, MetricKind, ParseError};
 
 /// Reads a text exposition line by line.
 ///
@@ -107,9 +109,7 @@ impl<'a> TextParser<'a> {
             return None;
         }
         let after = rest.get(length + 1..)?;
-        let Some((value, value_length)) = scan_exact_float(after) else {
-            return self.expected_unusual_sample(length);
-        };
+        let (value, value_length) = scan_value(after)?;
         if after.get(value_length) != Some(&b'\n') {
             return self.expected_unusual_sample(length);
         }
@@ -172,6 +172,12 @@ impl TextSample<'_> {
     ///
     /// When there is no metric name, a label appears twice or is longer than 16 MiB.
     pub fn labels(&self) -> Result<Labels, ParseError> {
+        let plain = std::str::from_utf8(self.series)
+            .ok()
+            .and_then(decode_plain_series);
+        if let Some(labels) = plain {
+            return Ok(labels);
+        }
         let start = self.before.len().saturating_sub(self.series.len());
         decode_series(&mut Scanner::new(self.before, start))
     }
@@ -193,7 +199,10 @@ impl PartialEq for TextSample<'_> {
 
 fn sample<'a>(scanner: &mut Scanner<'a>) -> Result<TextSample<'a>, ParseError> {
     let start = scanner.position();
-    scan_series(scanner, |_| ())?;
+    match plain_series_length(scanner.rest()) {
+        Some(length) => scanner.advance(length),
+        None => scan_series(scanner, |_| ())?,
+    }
     if let Err(error) = std::str::from_utf8(scanner.since(start)) {
         let position = start + error.valid_up_to();
         return Err(scanner.error_at(position, "the series is not valid UTF-8".to_owned()));
@@ -230,21 +239,25 @@ fn sample_after_series<'a>(scanner: &mut Scanner<'a>, start: usize) -> Result<Te
 
 #[inline]
 fn sample_value(scanner: &mut Scanner<'_>) -> Result<f64, ParseError> {
-    let rest = scanner.rest();
-    if let Some((value, length)) = scan_exact_float(rest)
-        && matches!(rest.get(length), None | Some(b' ' | b'\t' | b'\n'))
-    {
-        scanner.advance(length);
-        return Ok(value);
-    }
-    let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'{');
-    let length = rest.iter().position(is_end).unwrap_or(rest.len());
-    let word = std::str::from_utf8(rest.get(..length).unwrap_or_default()).ok();
-    let value = word
-        .and_then(parse_float)
-        .ok_or_else(|| scanner.expected("a number"))?;
+    let (value, length) = scan_value(scanner.rest()).ok_or_else(|| scanner.expected("a number"))?;
     scanner.advance(length);
     Ok(value)
+}
+
+/// Reads the number that `text` begins with and that a blank, a line feed or the end follows.
+#[inline]
+fn scan_value(text: &[u8]) -> Option<(f64, usize)> {
+    let exact = scan_exact_float(text);
+    let is_whole =
+        |(_, length): &(f64, usize)| matches!(text.get(*length), None | Some(b' ' | b'\t' | b'\n'));
+    exact.filter(is_whole).or_else(|| scan_inexact_value(text))
+}
+
+fn scan_inexact_value(text: &[u8]) -> Option<(f64, usize)> {
+    let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'{');
+    let length = text.iter().position(is_end).unwrap_or(text.len());
+    let word = std::str::from_utf8(text.get(..length)?).ok()?;
+    Some((parse_inexact_float(word)?, length))
 }
 
 fn timestamp(scanner: &mut Scanner<'_>) -> Result<i64, ParseError> {
@@ -261,30 +274,27 @@ fn timestamp(scanner: &mut Scanner<'_>) -> Result<i64, ParseError> {
 
 /// Reads a line that begins with `#`; `None` for a comment that is for people only.
 fn comment<'a>(scanner: &mut Scanner<'a>) -> Result<Option<TextEntry<'a>>, ParseError> {
-    let mut line = scanner.clone();
-    scanner.rest_of_line();
-    line.advance(1);
-    if !matches!(line.peek(), Some(b' ' | b'\t')) {
-        return Ok(None);
-    }
-    line.skip_blanks();
-    let is_help = match line.rest() {
-        [b'H', b'E', b'L', b'P', b' ' | b'\t', ..] => true,
-        [b'T', b'Y', b'P', b'E', b' ' | b'\t', ..] => false,
-        _ => return Ok(None),
+    scanner.advance(1);
+    let has_blank = matches!(scanner.peek(), Some(b' ' | b'\t'));
+    scanner.skip_blanks();
+    let is_help = match scanner.rest() {
+        [b'H', b'E', b'L', b'P', b' ' | b'\t', ..] if has_blank => true,
+        [b'T', b'Y', b'P', b'E', b' ' | b'\t', ..] if has_blank => false,
+        _ => {
+            scanner.rest_of_line();
+            return Ok(None);
+        }
     };
-    line.advance(4);
-    line.skip_blanks();
-    let name = family_name(&mut line)?;
+    scanner.advance(4);
+    scanner.skip_blanks();
+    let name = family_name(scanner)?;
     let entry = if is_help {
-        let help = help_text(&mut line)?;
+        let help = help_text(scanner)?;
         TextEntry::Help { name, help }
     } else {
-        let kind = kind(&mut line)?;
+        let kind = kind(scanner)?;
         TextEntry::Type { name, kind }
     };
-    // A quoted name may span lines.
-    *scanner = line;
     Ok(Some(entry))
 }
 
@@ -295,7 +305,7 @@ fn family_name<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, ParseError
         check_utf8(scanner, start, "metric name")?;
         decode(quoted)
     } else {
-        String::from_utf8_lossy(scanner.metric_name())
+        text_of(scanner.metric_name())
     };
     if name.is_empty() {
         return Err(Scanner::new(scanner.text(), start).expected("a metric name"));
@@ -312,12 +322,13 @@ fn help_text<'a>(scanner: &mut Scanner<'a>) -> Result<Cow<'a, str>, ParseError> 
         scanner.advance(1);
     }
     let start = scanner.position();
+    let has_escapes = matches!(memchr::memchr2(b'\n', b'\\', scanner.rest()), Some(index) if scanner.rest().get(index) == Some(&b'\\'));
     let raw = scanner.rest_of_line();
     let help = std::str::from_utf8(raw).map_err(|error| {
         let position = start + error.valid_up_to();
         scanner.error_at(position, "the help text is not valid UTF-8".to_owned())
     })?;
-    if memchr::memchr(b'\\', raw).is_some() {
+    if has_escapes {
         return Ok(Cow::Owned(unescape(help, false)));
     }
     Ok(Cow::Borrowed(help))
@@ -330,10 +341,14 @@ fn kind(scanner: &mut Scanner<'_>) -> Result<MetricKind, ParseError> {
     while let [before @ .., b' ' | b'\t'] = word {
         word = before;
     }
-    MetricKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str().as_bytes() == word)
-        .ok_or_else(|| at_word.expected("counter, gauge, histogram, summary or untyped"))
+    match word {
+        b"counter" => Ok(MetricKind::Counter),
+        b"gauge" => Ok(MetricKind::Gauge),
+        b"histogram" => Ok(MetricKind::Histogram),
+        b"summary" => Ok(MetricKind::Summary),
+        b"untyped" => Ok(MetricKind::Untyped),
+        _ => Err(at_word.expected("counter, gauge, histogram, summary or untyped")),
+    }
 }
 
 fn check_utf8(scanner: &Scanner<'_>, start: usize, what: &str) -> Result<(), ParseError> {

@@ -1,33 +1,9 @@
 //! [`Scanner`]: a position in the text, and the characters the format is made of.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
+use super::swar::{find_quote_or_backslash, name_length};
 use crate::ParseError;
-
-/// A metric name may contain this byte.
-const METRIC: u8 = 1;
-/// A label name may contain this byte.
-const LABEL: u8 = 2;
-/// A digit, which no name starts with.
-const DIGIT: u8 = 4;
-
-const CLASSES: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let character = byte as u8;
-        classes[byte] = match character {
-            b'0'..=b'9' => METRIC | LABEL | DIGIT,
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => METRIC | LABEL,
-            b':' => METRIC,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    classes
-}
 
 /// How much of what was found an error message shows.
 const FOUND_BYTES: usize = 40;
@@ -113,28 +89,22 @@ impl<'a> Scanner<'a> {
     /// Reads a metric name that is not quoted; empty when none comes next.
     #[inline]
     pub(super) fn metric_name(&mut self) -> &'a [u8] {
-        self.name(METRIC)
+        self.name(true)
     }
 
     /// Reads a label name that is not quoted; empty when none comes next.
     #[inline]
     pub(super) fn label_name(&mut self) -> &'a [u8] {
-        self.name(LABEL)
+        self.name(false)
     }
 
     #[inline]
-    fn name(&mut self, class: u8) -> &'a [u8] {
+    fn name(&mut self, with_colon: bool) -> &'a [u8] {
         let rest = self.rest();
-        if rest
-            .first()
-            .is_none_or(|&first| CLASSES[usize::from(first)] & DIGIT != 0)
-        {
+        if rest.first().is_some_and(u8::is_ascii_digit) {
             return &[];
         }
-        let length = rest
-            .iter()
-            .position(|&byte| CLASSES[usize::from(byte)] & class == 0)
-            .unwrap_or(rest.len());
+        let length = name_length(rest, with_colon);
         self.position += length;
         rest.get(..length).unwrap_or_default()
     }
@@ -145,7 +115,7 @@ impl<'a> Scanner<'a> {
         let start = self.position;
         self.advance(1);
         let mut has_escapes = false;
-        while let Some(index) = memchr2(b'"', b'\\', self.rest()) {
+        while let Some(index) = find_quote_or_backslash(self.rest()) {
             let is_end = self.rest().get(index) == Some(&b'"');
             self.advance(index + 1);
             if is_end {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::scanner::{Quoted, Scanner};
+use super::swar::{find_quote_or_backslash, name_length};
 use crate::labels::MAX_TEXT_BYTES;
 use crate::{Labels, METRIC_NAME, ParseError};
 
@@ -13,6 +14,45 @@ pub(super) enum Part<'a> {
     MetricName(Quoted<'a>),
     /// A label and its value.
     Label(Quoted<'a>, Quoted<'a>),
+}
+
+/// The length of the series at the start of `text`, if it is written as nearly all are: without blanks, escapes and
+/// quoted names. Any other, and a wrong one, is left to [`scan_series`], which says what is wrong.
+#[inline]
+pub(super) fn plain_series_length(text: &[u8]) -> Option<usize> {
+    let mut at = plain_name_length(text, true)?;
+    match text.get(at..)? {
+        [b'{', ..] => at += 1,
+        [b' ', next, ..] if !matches!(next, b' ' | b'\t' | b'{') => return Some(at),
+        _ => return None,
+    }
+    loop {
+        let (name_length, value_length) = plain_label(text.get(at..)?)?;
+        at += name_length + value_length + 4;
+        match text.get(at - 1)? {
+            b',' => {}
+            b'}' => return Some(at),
+            _ => return None,
+        }
+    }
+}
+
+/// The lengths of name and value of the `name="value"` at the start of `text`; something follows it.
+#[inline]
+fn plain_label(text: &[u8]) -> Option<(usize, usize)> {
+    let name_length = plain_name_length(text, false)?;
+    let [b'=', b'"', value @ ..] = text.get(name_length..)? else {
+        return None;
+    };
+    let value_length = find_quote_or_backslash(value)?;
+    (value.get(value_length) == Some(&b'"')).then_some((name_length, value_length))
+}
+
+#[inline]
+fn plain_name_length(text: &[u8], with_colon: bool) -> Option<usize> {
+    let is_name = !text.first()?.is_ascii_digit();
+    let length = name_length(text, with_colon);
+    (is_name && length > 0).then_some(length)
 }
 
 /// Moves past a series and hands each of its pieces to `on_part`.
@@ -92,6 +132,38 @@ fn unquoted(raw: &[u8]) -> Quoted<'_> {
     }
 }
 
+/// Decodes a series that is written as [`plain_series_length`] wants it, and right in itself.
+pub(super) fn decode_plain_series(series: &str) -> Option<Labels> {
+    let bytes = series.as_bytes();
+    if bytes.len() > MAX_TEXT_BYTES {
+        return None;
+    }
+    let mut at = plain_name_length(bytes, true)?;
+    let mut pairs = Vec::with_capacity(16);
+    pairs.push((METRIC_NAME, series.get(..at)?));
+    let mut expected: &[u8] = b"{";
+    while at < bytes.len() {
+        if !expected.contains(&bytes[at]) {
+            return None;
+        }
+        at += 1;
+        if at == bytes.len() && bytes[at - 1] == b'}' {
+            break;
+        }
+        let (name_length, value_length) = plain_label(bytes.get(at..)?)?;
+        let name = series.get(at..at + name_length)?;
+        at += name_length + 2;
+        pairs.push((name, series.get(at..at + value_length)?));
+        at += value_length + 1;
+        expected = b",}";
+    }
+    pairs.sort_unstable();
+    let is_distinct = pairs.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    // An empty label is an absent one.
+    pairs.retain(|(_, value)| !value.is_empty());
+    is_distinct.then(|| Labels::from_sorted_pairs(pairs))
+}
+
 /// Decodes the series that the scanner stands at.
 pub(super) fn decode_series(scanner: &mut Scanner<'_>) -> Result<Labels, ParseError> {
     let start = scanner.clone();
@@ -126,13 +198,17 @@ pub(super) fn decode_series(scanner: &mut Scanner<'_>) -> Result<Labels, ParseEr
 
 /// The text of a quoted name or value. Only `\\`, `\"` and `\n` are escapes; any other backslash is itself.
 pub(super) fn decode(quoted: Quoted<'_>) -> Cow<'_, str> {
-    // The parser has checked that the series is UTF-8.
-    let text = String::from_utf8_lossy(quoted.raw);
+    let text = text_of(quoted.raw);
     if quoted.has_escapes {
         Cow::Owned(unescape(&text, true))
     } else {
         text
     }
+}
+
+/// What the parser has found to be UTF-8, as text.
+pub(super) fn text_of(raw: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(raw).map_or_else(|_| String::from_utf8_lossy(raw), Cow::Borrowed)
 }
 
 /// Replaces `\\` and `\n`, and `\"` if asked to; help texts do not escape quotes.
