@@ -1,9 +1,9 @@
 //! [`relabel`]: applies rules to a label set.
 
 use md5::{Digest, Md5};
-use moheng_metrics::LabelsBuilder;
-use regex_automata::util::captures::Captures;
+use moheng_metrics::{LabelsBuilder, PatternCaptures};
 
+use super::rule::Compiled;
 use super::{RelabelAction, RelabelRule};
 
 /// Applies `rules` in order. Returns `false` as soon as one of them drops the label set, whose content is then
@@ -17,8 +17,8 @@ fn apply(rule: &RelabelRule, labels: &mut LabelsBuilder) -> bool {
     let source = || source_value(rule, labels);
     let target = config.target_label.as_str();
     match config.action {
-        RelabelAction::Keep => return rule.regex.is_match(source().as_bytes()),
-        RelabelAction::Drop => return !rule.regex.is_match(source().as_bytes()),
+        RelabelAction::Keep => return is_match(rule, &source()),
+        RelabelAction::Drop => return !is_match(rule, &source()),
         RelabelAction::KeepEqual => return labels.get(target).unwrap_or_default() == source(),
         RelabelAction::DropEqual => return labels.get(target).unwrap_or_default() != source(),
         RelabelAction::Replace => replace(rule, &source(), labels),
@@ -36,10 +36,10 @@ fn apply(rule: &RelabelRule, labels: &mut LabelsBuilder) -> bool {
         }
         RelabelAction::LabelMap => map_names(rule, labels),
         RelabelAction::LabelDrop => {
-            labels.retain(|name, _| !rule.regex.is_match(name));
+            labels.retain(|name, _| !is_match(rule, name));
         }
         RelabelAction::LabelKeep => {
-            labels.retain(|name, _| rule.regex.is_match(name));
+            labels.retain(|name, _| is_match(rule, name));
         }
     }
     true
@@ -60,9 +60,9 @@ fn replace(rule: &RelabelRule, source: &str, labels: &mut LabelsBuilder) {
     let Some(captures) = captures(rule, source) else {
         return;
     };
-    let target = rule.target_label.expand(source, &captures);
+    let target = captures.expand(&rule.config.target_label);
     if !target.is_empty() {
-        labels.set(&target, &rule.replacement.expand(source, &captures));
+        labels.set(&target, &captures.expand(&rule.config.replacement));
     }
 }
 
@@ -71,7 +71,7 @@ fn map_names(rule: &RelabelRule, labels: &mut LabelsBuilder) {
         .iter()
         .filter_map(|(name, value)| {
             let captures = captures(rule, name)?;
-            Some((rule.replacement.expand(name, &captures), value.to_owned()))
+            Some((captures.expand(&rule.config.replacement), value.to_owned()))
         })
         .collect();
     for (name, value) in mapped {
@@ -81,15 +81,23 @@ fn map_names(rule: &RelabelRule, labels: &mut LabelsBuilder) {
     }
 }
 
-fn captures(rule: &RelabelRule, text: &str) -> Option<Captures> {
-    let mut captures = rule.regex.create_captures();
-    rule.regex.captures(text, &mut captures);
-    captures.is_match().then_some(captures)
+fn is_match(rule: &RelabelRule, text: &str) -> bool {
+    match &rule.regex {
+        Compiled::Match(pattern) => pattern.is_match(text),
+        Compiled::Capture(pattern) => pattern.is_match(text),
+    }
+}
+
+fn captures<'v>(rule: &RelabelRule, text: &'v str) -> Option<PatternCaptures<'v>> {
+    match &rule.regex {
+        Compiled::Match(_) => None,
+        Compiled::Capture(pattern) => pattern.captures(text),
+    }
 }
 
 /// The last eight bytes of the MD5 hash as a big-endian number, modulo `modulus`.
 fn hash_modulo(text: &str, modulus: u64) -> u64 {
     let digest: [u8; 16] = Md5::digest(text.as_bytes()).into();
-    let [.., a, b, c, d, e, f, g, h] = digest;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h]) % modulus.max(1)
+    // The lower half of the number that all sixteen bytes are.
+    u128::from_be_bytes(digest) as u64 % modulus.max(1)
 }

@@ -2,7 +2,6 @@
 
 mod apply;
 mod rule;
-mod template;
 
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex_automata::meta::Regex;
+use moheng_metrics::{CapturePattern, Pattern, PatternError};
 use thiserror::Error;
-
-use super::template::Template;
 
 /// What a [`RelabelRule`] does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -147,9 +145,16 @@ const DEFAULT_REPLACEMENT: &str = "$1";
 #[derive(Clone, Debug)]
 pub struct RelabelRule {
     pub(super) config: RelabelConfig,
-    pub(super) regex: Regex,
-    pub(super) target_label: Template,
-    pub(super) replacement: Template,
+    pub(super) regex: Compiled,
+}
+
+/// The regular expression, as its action needs it.
+#[derive(Clone, Debug)]
+pub(super) enum Compiled {
+    /// To know whether it matches, which is cheaper.
+    Match(Pattern),
+    /// To know what its groups matched.
+    Capture(CapturePattern),
 }
 
 impl PartialEq for RelabelRule {
@@ -169,15 +174,13 @@ impl RelabelRule {
     /// is set.
     pub fn new(config: RelabelConfig) -> Result<Self, RelabelError> {
         check(&config)?;
-        let regex = compile(&config.regex)?;
-        let target_label = Template::new(&config.target_label, &regex);
-        let replacement = Template::new(&config.replacement, &regex);
-        Ok(Self {
-            config,
-            regex,
-            target_label,
-            replacement,
-        })
+        let regex = match config.action {
+            RelabelAction::Replace | RelabelAction::LabelMap => {
+                Compiled::Capture(CapturePattern::new(&config.regex)?)
+            }
+            _ => Compiled::Match(Pattern::new(&config.regex)?),
+        };
+        Ok(Self { config, regex })
     }
 
     /// The rule as it was written.
@@ -197,13 +200,8 @@ pub enum RelabelError {
     )]
     UnknownAction(String),
     /// The regular expression cannot be compiled.
-    #[error("invalid regular expression {regex:?}: {message}")]
-    Regex {
-        /// The expression as it was given.
-        regex: String,
-        /// What is wrong with it.
-        message: String,
-    },
+    #[error(transparent)]
+    Regex(#[from] PatternError),
     /// The action needs a key that is missing.
     #[error("relabel action {action} needs {key:?}")]
     Missing {
@@ -220,13 +218,6 @@ pub enum RelabelError {
         /// The key.
         key: &'static str,
     },
-}
-
-fn compile(regex: &str) -> Result<Regex, RelabelError> {
-    Regex::new(&format!("^(?s:{regex})$")).map_err(|error| RelabelError::Regex {
-        regex: regex.to_owned(),
-        message: std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string),
-    })
 }
 
 fn check(config: &RelabelConfig) -> Result<(), RelabelError> {

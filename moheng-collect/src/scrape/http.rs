@@ -221,7 +221,10 @@ impl HttpSettings {
         let mut accept = String::new();
         for (index, protocol) in self.protocols.iter().enumerate() {
             accept.push_str(protocol.media_type());
-            accept.push_str(&format!(";q=0.{},", 9_usize.saturating_sub(index).max(2)));
+            let quality = 9_usize.saturating_sub(index).max(2);
+            accept.push_str(";q=0.");
+            accept.push_str(&quality.to_string());
+            accept.push(',');
         }
         accept + "*/*;q=0.1"
     }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How a [`ScrapeManager`] works, whatever it scrapes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScrapeSettings {
     /// Shifts the places of all targets in their intervals; different for servers that scrape the same targets.

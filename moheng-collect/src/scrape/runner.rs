@@ -296,9 +296,9 @@ impl Runner {
             written
         });
         match written.await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => (),
             Ok(Err(error)) => {
-                tracing::error!(%url, %error, "cannot mark the series of a removed target as stale")
+                tracing::error!(%url, %error, "cannot mark the series of a removed target as stale");
             }
             Err(error) => tracing::error!(%url, %error, "marking the series of a removed target failed"),
         }

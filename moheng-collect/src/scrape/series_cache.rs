@@ -127,7 +127,7 @@ impl SeriesCache {
         decode: impl Fn(&[u8], FloatLabel) -> Option<Labels>,
     ) -> Known {
         debug_assert!(
-            self.texts.len() + text.len() <= u32::MAX as usize,
+            u32::try_from(self.texts.len() + text.len()).is_ok(),
             "bodies are limited to MAX_BODY_BYTES"
         );
         let index = self.entries.len() as u32;

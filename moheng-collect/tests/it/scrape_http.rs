@@ -7,8 +7,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use moheng_collect::{
-    FirstScrape, HttpSettings, HttpTransport, ScrapeJob, ScrapeManager, ScrapeProtocol, ScrapeSettings, TargetGroup,
-    TargetHealth, TargetStatus,
+    FirstScrape, HttpSettings, HttpTransport, ScrapeJob, ScrapeManager, ScrapeProtocol, ScrapeSettings,
+    TargetGroup, TargetHealth, TargetStatus,
 };
 use moheng_metrics::{Labels, MemorySource, SystemClock};
 
@@ -18,7 +18,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n";
 
 fn job(name: &str, address: &str, path: &str) -> ScrapeJob {
     let mut job = ScrapeJob::new(name, Arc::new(HttpTransport::default()));
-    job.metrics_path = path.to_owned();
+    path.clone_into(&mut job.metrics_path);
     job.first_scrape = FirstScrape::Immediately;
     job.target_groups = vec![TargetGroup {
         targets: vec![address.to_owned()],
@@ -35,7 +35,7 @@ fn start(jobs: Vec<ScrapeJob>) -> ScrapeManager {
 
 /// Waits until `is_done` holds for all targets.
 async fn wait(manager: &ScrapeManager, is_done: impl Fn(&TargetStatus) -> bool) -> Vec<TargetStatus> {
-    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+    let waited = tokio::time::timeout(Duration::from_mins(1), async {
         loop {
             let targets = manager.targets();
             if targets.iter().all(&is_done) {
@@ -56,7 +56,8 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 fn chunked(chunks: &[&str]) -> Vec<u8> {
     let mut answer = format!("{OK}Transfer-Encoding: chunked\r\n\r\n");
     for chunk in chunks {
-        answer.push_str(&format!("{:x}\r\n{chunk}\r\n", chunk.len()));
+        let length = chunk.len();
+        answer = format!("{answer}{length:x}\r\n{chunk}\r\n");
     }
     answer.push_str("0\r\n\r\n");
     answer.into_bytes()
@@ -71,7 +72,11 @@ fn answer(path: &str) -> Reply {
         "/gzip" => Reply::Keep(response("200 OK", &encoded, &gzip(b"a 1\n"))),
         "/gzip-bomb" => Reply::Keep(response("200 OK", &encoded, &gzip(&vec![b'\n'; 1 << 20]))),
         "/gzip-cut" => Reply::Keep(response("200 OK", &encoded, &gzip(b"a 1\n")[..12])),
-        "/brotli" => Reply::Keep(response("200 OK", &["Content-Type: text/plain", "Content-Encoding: br"], b"?")),
+        "/brotli" => Reply::Keep(response(
+            "200 OK",
+            &["Content-Type: text/plain", "Content-Encoding: br"],
+            b"?",
+        )),
         "/large" => Reply::Keep(text(&"#\n".repeat(1000))),
         "/endless" => Reply::Keep(chunked(&["#\n"; 1000])),
         "/html" => Reply::Keep(response("200 OK", &["Content-Type: text/html"], b"a 1\n")),
@@ -81,10 +86,18 @@ fn answer(path: &str) -> Reply {
             Reply::Keep(response("200 OK", &[header], b"# EOF\n"))
         }
         "/unavailable" => Reply::Keep(response("503 Service Unavailable", &[], b"busy")),
-        "/redirect" => Reply::Keep(response("302 Found", &["Location: /plain?moved=1"], b"over there")),
+        "/redirect" => Reply::Keep(response(
+            "302 Found",
+            &["Location: /plain?moved=1"],
+            b"over there",
+        )),
         "/plain?moved=1" => Reply::Keep(text("a 1\nb 1\nc 1\n")),
         "/loop" => Reply::Keep(response("301 Moved Permanently", &["Location: loop"], b"")),
-        "/to-https" => Reply::Keep(response("307 Temporary Redirect", &["Location: https://127.0.0.1/"], b"")),
+        "/to-https" => Reply::Keep(response(
+            "307 Temporary Redirect",
+            &["Location: https://127.0.0.1/"],
+            b"",
+        )),
         "/to-nowhere" => Reply::Keep(response("308 Permanent Redirect", &["Location: http://"], b"")),
         "/reset-head" => Reply::Reset(Vec::new()),
         "/reset-body" => Reply::Reset(format!("{OK}Content-Length: 100\r\n\r\na 1\n").into_bytes()),
@@ -111,7 +124,10 @@ const CASES: [(&str, &str); 26] = [
     ("/html", "Content-Type \"text/html\""),
     ("/no-type", "no Content-Type"),
     ("/openmetrics", "OpenMetrics format, which is not supported yet"),
-    ("/unavailable", "server returned HTTP status 503 Service Unavailable"),
+    (
+        "/unavailable",
+        "server returned HTTP status 503 Service Unavailable",
+    ),
     ("/missing", "server returned HTTP status 404 Not Found"),
     ("/redirect", "3"),
     ("/loop", "stopped after 10 redirects"),
@@ -123,7 +139,10 @@ const CASES: [(&str, &str); 26] = [
     ("/hang-head", "scrape timeout of 200ms exceeded"),
     ("/hang-body", "scrape timeout of 200ms exceeded"),
     ("/not-http", "request: "),
-    ("/nonsense", "invalid exposition: 2:3: expected a number, found \"one\""),
+    (
+        "/nonsense",
+        "invalid exposition: 2:3: expected a number, found \"one\"",
+    ),
     ("refused", "cannot connect to 127.0.0.1:"),
 ];
 
@@ -134,7 +153,11 @@ async fn every_kind_of_answer() {
     let refused = unused.local_addr().expect("bound").to_string();
     drop(unused);
     let jobs = CASES.iter().map(|(path, _)| {
-        let address = if *path == "refused" { &refused } else { &server.address };
+        let address = if *path == "refused" {
+            &refused
+        } else {
+            &server.address
+        };
         let mut job = job(path, address, path);
         job.limits.body_size_bytes = Some(1000);
         if path.starts_with("/hang") {
@@ -147,27 +170,50 @@ async fn every_kind_of_answer() {
     let stats = manager.stats();
     manager.shutdown().await;
     for target in targets {
-        let (path, expected) = CASES.iter().find(|(path, _)| target.scrape_pool == *path).expect("one of them");
+        let (path, expected) = CASES
+            .iter()
+            .find(|(path, _)| target.scrape_pool == *path)
+            .expect("one of them");
         match target.health {
             TargetHealth::Up => assert_eq!(target.last_error, "", "{path}"),
-            _ => assert!(target.last_error.contains(expected), "{path}: {}", target.last_error),
+            _ => assert!(
+                target.last_error.contains(expected),
+                "{path}: {}",
+                target.last_error
+            ),
         }
         let is_count = expected.parse::<usize>().is_ok();
-        assert_eq!(target.health == TargetHealth::Up, is_count, "{path}: {}", target.last_error);
+        assert_eq!(
+            target.health == TargetHealth::Up,
+            is_count,
+            "{path}: {}",
+            target.last_error
+        );
     }
-    let samples: u64 = CASES.iter().filter_map(|(_, expected)| expected.parse::<u64>().ok()).sum();
+    let samples: u64 = CASES
+        .iter()
+        .filter_map(|(_, expected)| expected.parse::<u64>().ok())
+        .sum();
     assert_eq!((stats.scrapes, stats.samples_appended), (26, samples));
     let failures = stats.failures;
     assert_eq!(failures.total(), 26 - 5);
-    assert_eq!((failures.connection, failures.timeout, failures.status), (8, 2, 2));
-    assert_eq!((failures.format, failures.body_size_limit, failures.parse), (5, 3, 1));
+    assert_eq!(
+        (failures.connection, failures.timeout, failures.status),
+        (8, 2, 2)
+    );
+    assert_eq!(
+        (failures.format, failures.body_size_limit, failures.parse),
+        (5, 3, 1)
+    );
 }
 
 #[tokio::test]
 async fn what_is_sent() {
     let server = Server::start(|_, _| Reply::Keep(text("a 1\n"))).await;
     let mut first = job("first", &server.address, "/p");
-    first.params.insert("match[]".to_owned(), vec!["up".to_owned(), "x y".to_owned()]);
+    first
+        .params
+        .insert("match[]".to_owned(), vec!["up".to_owned(), "x y".to_owned()]);
     first.scrape_timeout_ms = 2_500;
     let mut second = job("second", &server.address, "/q");
     second.transport = Arc::new(HttpTransport::new(HttpSettings {
@@ -183,7 +229,10 @@ async fn what_is_sent() {
     requests.sort();
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
-        requests[0].split("\r\n").filter(|line| !line.is_empty()).collect::<Vec<_>>(),
+        requests[0]
+            .split("\r\n")
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>(),
         [
             "GET /p?match%5B%5D=up&match%5B%5D=x+y HTTP/1.1",
             &format!("host: {}", server.address),
@@ -199,7 +248,11 @@ async fn what_is_sent() {
         "accept: text/plain;version=0.0.4;q=0.9,*/*;q=0.1",
         "accept-encoding: identity",
     ] {
-        assert!(requests[1].lines().any(|sent| sent == line), "{line} in {}", requests[1]);
+        assert!(
+            requests[1].lines().any(|sent| sent == line),
+            "{line} in {}",
+            requests[1]
+        );
     }
 }
 
@@ -258,7 +311,10 @@ async fn redirects_are_followed_only_when_asked_to_and_to_other_servers_too() {
     let manager = start(vec![job("following", &server.address, "/metrics"), refusing]);
     let targets = wait(&manager, |target| target.health != TargetHealth::Unknown).await;
     manager.shutdown().await;
-    assert_eq!((targets[0].health, targets[0].last_error.as_str()), (TargetHealth::Up, ""));
+    assert_eq!(
+        (targets[0].health, targets[0].last_error.as_str()),
+        (TargetHealth::Up, "")
+    );
     assert_eq!(targets[1].last_error, "server returned HTTP status 302 Found");
     assert!(other.requests()[0].contains(&format!("host: {}", other.address)));
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use moheng_collect::{
-    FirstScrape, HttpTransport, InProcessTransport, JobError, RelabelAction, RelabelConfig, RelabelRule, ScrapeJob,
-    ScrapeManager, ScrapeSettings, TargetGroup, TargetHealth,
+    FirstScrape, HttpTransport, InProcessTransport, JobError, RelabelAction, RelabelConfig, RelabelRule,
+    ScrapeJob, ScrapeManager, ScrapeSettings, TargetGroup, TargetHealth,
 };
 use moheng_metrics::{
-    AppendBatch, Appended, Labels, Matcher, MemorySource, SampleBuffer, SampleSink, Select, SeriesSource, SinkError,
-    SystemClock, is_stale_nan,
+    AppendBatch, Appended, Labels, Matcher, MemorySource, SampleBuffer, SampleSink, Select, SeriesSource,
+    SinkError, SystemClock, is_stale_nan,
 };
 
 use crate::scrape_server::TokioClock;
@@ -41,16 +41,29 @@ async fn pass_seconds(seconds: u64) {
 
 /// The samples of one series as (milliseconds since the start, value); `None` is a stale marker.
 fn samples(store: &MemorySource, name: &str, instance: &str) -> Vec<(i64, Option<f64>)> {
-    let matchers = vec![Matcher::equal("__name__", name), Matcher::equal("instance", instance)];
-    let mut cursor = store.select(&Select::new(matchers, i64::MIN, i64::MAX)).expect("memory");
+    let matchers = vec![
+        Matcher::equal("__name__", name),
+        Matcher::equal("instance", instance),
+    ];
+    let mut cursor = store
+        .select(&Select::new(matchers, i64::MIN, i64::MAX))
+        .expect("memory");
     let Some(mut series) = cursor.next_series().expect("memory") else {
         return Vec::new();
     };
     let mut samples = SampleBuffer::new();
     while series.samples.read(&mut samples).expect("memory") {}
     let floats = samples.floats;
-    let values = floats.values.iter().map(|value| Some(*value).filter(|value| !is_stale_nan(*value)));
-    floats.timestamps_ms.iter().map(|timestamp_ms| timestamp_ms - TokioClock::START_MS).zip(values).collect()
+    let values = floats
+        .values
+        .iter()
+        .map(|value| Some(*value).filter(|value| !is_stale_nan(*value)));
+    floats
+        .timestamps_ms
+        .iter()
+        .map(|timestamp_ms| timestamp_ms - TokioClock::START_MS)
+        .zip(values)
+        .collect()
 }
 
 fn values(samples: &[(i64, Option<f64>)]) -> Vec<Option<f64>> {
@@ -58,7 +71,9 @@ fn values(samples: &[(i64, Option<f64>)]) -> Vec<Option<f64>> {
 }
 
 fn has_even_distances(samples: &[(i64, Option<f64>)], distance_ms: i64) -> bool {
-    samples.windows(2).all(|pair| pair[1].0 - pair[0].0 == distance_ms)
+    samples
+        .windows(2)
+        .all(|pair| pair[1].0 - pair[0].0 == distance_ms)
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +82,12 @@ async fn targets_are_spread_over_the_interval_and_keep_their_place() {
     let names: Vec<String> = (0..8).map(|index| format!("t{index}:1")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let manager = start(vec![job("test", &names)], &store);
-    assert!(manager.targets().iter().all(|target| target.health == TargetHealth::Unknown));
+    assert!(
+        manager
+            .targets()
+            .iter()
+            .all(|target| target.health == TargetHealth::Unknown)
+    );
     pass_seconds(40).await;
     manager.shutdown().await;
     let mut places = Vec::new();
@@ -81,22 +101,38 @@ async fn targets_are_spread_over_the_interval_and_keep_their_place() {
     places.dedup();
     assert_eq!(places.len(), 8, "eight places in the interval");
     let stats = manager.stats();
-    assert_eq!((stats.scrapes, stats.samples_appended, stats.stale_markers), (32, 32, 0));
+    assert_eq!(
+        (stats.scrapes, stats.samples_appended, stats.stale_markers),
+        (32, 32, 0)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_removed_target_is_marked_as_stale_and_one_that_stays_is_not_disturbed() {
     let store = Arc::new(MemorySource::new());
-    let manager = start(vec![job("test", &["stays:1", "goes:1"]), job("other", &["gone:1"])], &store);
+    let manager = start(
+        vec![job("test", &["stays:1", "goes:1"]), job("other", &["gone:1"])],
+        &store,
+    );
     pass_seconds(20).await;
     let before = samples(&store, "a", "goes:1");
     assert_eq!(values(&before), [Some(1.0); 2]);
     let metadata_before = manager.metadata().len();
-    manager.apply(vec![job("test", &["stays:1"])]).expect("valid jobs");
+    manager
+        .apply(vec![job("test", &["stays:1"])])
+        .expect("valid jobs");
     assert_eq!((metadata_before, manager.targets().len()), (3, 1));
-    assert_eq!(manager.targets()[0].health, TargetHealth::Up, "it is still known to be up");
+    assert_eq!(
+        manager.targets()[0].health,
+        TargetHealth::Up,
+        "it is still known to be up"
+    );
     pass_seconds(11).await;
-    assert_eq!(samples(&store, "a", "goes:1"), before, "another may go on with the series");
+    assert_eq!(
+        samples(&store, "a", "goes:1"),
+        before,
+        "another may go on with the series"
+    );
     pass_seconds(19).await;
     for instance in ["goes:1", "gone:1"] {
         for name in ["a", "up", "scrape_series_added"] {
@@ -109,7 +145,10 @@ async fn a_removed_target_is_marked_as_stale_and_one_that_stays_is_not_disturbed
     let stays = samples(&store, "a", "stays:1");
     assert_eq!(values(&stays), [Some(1.0); 5]);
     assert!(has_even_distances(&stays, 10_000), "{stays:?}");
-    assert_eq!(values(&samples(&store, "scrape_series_added", "stays:1"))[1..], [Some(0.0); 4]);
+    assert_eq!(
+        values(&samples(&store, "scrape_series_added", "stays:1"))[1..],
+        [Some(0.0); 4]
+    );
     manager.shutdown().await;
 }
 
@@ -162,7 +201,11 @@ async fn shutdown_leaves_no_stale_markers_and_is_final() {
     manager.shutdown().await;
     pass_seconds(60).await;
     for instance in ["t:1", "removed:1"] {
-        assert_eq!(values(&samples(&store, "a", instance)), [Some(1.0); 2], "{instance}");
+        assert_eq!(
+            values(&samples(&store, "a", instance)),
+            [Some(1.0); 2],
+            "{instance}"
+        );
     }
     assert_eq!(manager.apply(Vec::new()), Err(JobError::Closed));
     manager.shutdown().await;
@@ -175,7 +218,10 @@ async fn too_many_targets_all_fail() {
     limited.limits.targets = Some(1);
     let manager = start(vec![limited.clone()], &store);
     pass_seconds(10).await;
-    assert_eq!(manager.targets()[0].last_error, "target limit of 1 exceeded: 2 targets");
+    assert_eq!(
+        manager.targets()[0].last_error,
+        "target limit of 1 exceeded: 2 targets"
+    );
     assert_eq!(values(&samples(&store, "up", "t:1")), [Some(0.0)]);
     limited.target_groups = vec![group(&["t:1"])];
     manager.apply(vec![limited]).expect("valid jobs");
@@ -218,10 +264,19 @@ async fn jobs_that_cannot_run_change_nothing() {
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(manager.targets().len(), 1);
     };
-    check(|job| job.job_name = "test".to_owned(), "more than one scrape job with the name \"test\"");
+    check(
+        |job| job.job_name = "test".to_owned(),
+        "more than one scrape job with the name \"test\"",
+    );
     check(|job| job.job_name = String::new(), "the job name is empty");
-    check(|job| job.scrape_interval_ms = 0, "the scrape interval must be longer than 0");
-    check(|job| job.scrape_timeout_ms = 10_001, "longer than the scrape interval");
+    check(
+        |job| job.scrape_interval_ms = 0,
+        "the scrape interval must be longer than 0",
+    );
+    check(
+        |job| job.scrape_timeout_ms = 10_001,
+        "longer than the scrape interval",
+    );
     check(
         |job| {
             job.transport = Arc::new(HttpTransport::default());
@@ -250,10 +305,19 @@ async fn a_source_that_panics_is_down_and_comes_back() {
     }));
     let manager = start(vec![panicking], &store);
     pass_seconds(30).await;
-    assert_eq!(values(&samples(&store, "up", "t:1")), [Some(1.0), Some(0.0), Some(1.0)]);
+    assert_eq!(
+        values(&samples(&store, "up", "t:1")),
+        [Some(1.0), Some(0.0), Some(1.0)]
+    );
     assert_eq!(values(&samples(&store, "a", "t:1")), [Some(1.0), None, Some(1.0)]);
     let metadata = manager.metadata();
-    assert_eq!((metadata[0].metrics[0].name.as_str(), metadata[0].metrics[0].kind.as_str()), ("a", "counter"));
+    assert_eq!(
+        (
+            metadata[0].metrics[0].name.as_str(),
+            metadata[0].metrics[0].kind.as_str()
+        ),
+        ("a", "counter")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -274,7 +338,8 @@ async fn a_source_that_hangs_is_not_called_again() {
         b"a 1\n".to_vec()
     }));
     let clock = Arc::new(SystemClock::new());
-    let manager = ScrapeManager::start(vec![hanging], ScrapeSettings::default(), store, clock).expect("valid");
+    let manager =
+        ScrapeManager::start(vec![hanging], ScrapeSettings::default(), store, clock).expect("valid");
     let failures = || manager.stats().failures;
     while failures().timeout == 0 || failures().source == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;

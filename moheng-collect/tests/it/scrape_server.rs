@@ -116,7 +116,11 @@ pub(crate) fn response(status: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
 
 /// A good exposition.
 pub(crate) fn text(body: &str) -> Vec<u8> {
-    response("200 OK", &["Content-Type: text/plain; version=0.0.4"], body.as_bytes())
+    response(
+        "200 OK",
+        &["Content-Type: text/plain; version=0.0.4"],
+        body.as_bytes(),
+    )
 }
 
 /// Time as tokio has it, which a test can pause.
