@@ -11,7 +11,7 @@ use crate::{
     SeriesRef, SinkError,
 };
 
-/// Series in a [`BTreeMap`]: simple enough to be right at a glance, slow, and never on disk.
+/// Series in a `Vec` behind a [`BTreeMap`] of their labels: simple enough to be right at a glance, slow, and never on disk.
 ///
 /// It is for examples and tests, and the oracle that the real database is compared with.
 #[derive(Debug, Default)]
@@ -21,9 +21,16 @@ pub struct MemorySource {
 
 #[derive(Debug, Default)]
 struct Store {
-    series: BTreeMap<Labels, Vec<Sample>>,
-    /// Index = reference - 1.
-    references: Vec<Labels>,
+    /// In the order of creation; a reference is the index plus one.
+    series: Vec<MemorySeries>,
+    /// Indexes into `series`.
+    by_labels: BTreeMap<Labels, usize>,
+}
+
+#[derive(Debug)]
+struct MemorySeries {
+    labels: Labels,
+    samples: Vec<Sample>,
 }
 
 impl MemorySource {
@@ -42,13 +49,12 @@ impl MemorySource {
     }
 
     fn matching_labels(&self, select: &Select) -> Vec<Labels> {
-        self.read()
-            .series
-            .iter()
-            .filter(|(labels, samples)| {
-                select.matches(labels) && samples.iter().any(|sample| is_in(select, sample))
-            })
-            .map(|(labels, _)| labels.clone())
+        let store = self.read();
+        let has_samples = |series: &&MemorySeries| series.samples.iter().any(|sample| is_in(select, sample));
+        store
+            .matching(select)
+            .filter(has_samples)
+            .map(|series| series.labels.clone())
             .collect()
     }
 }
@@ -68,60 +74,64 @@ impl SampleSink for MemorySource {
 
 impl Store {
     fn append(&mut self, entry: &AppendEntry<'_>) -> SampleOutcome {
-        let labels = match entry.series {
+        let index = match entry.series {
             SeriesKey::Labels(labels) if labels.is_empty() => return Err(SampleError::InvalidLabels),
-            SeriesKey::Labels(labels) => labels.clone(),
+            SeriesKey::Labels(labels) => self.find_or_create(labels),
+            // Zero wraps to an index that no series has.
             SeriesKey::Reference(SeriesRef(number)) => {
-                let index = usize::try_from(number)
-                    .ok()
-                    .and_then(|number| number.checked_sub(1));
-                index
-                    .and_then(|index| self.references.get(index))
-                    .ok_or(SampleError::UnknownReference)?
-                    .clone()
+                usize::try_from(number.wrapping_sub(1)).unwrap_or(usize::MAX)
             }
         };
-        if !self.series.contains_key(&labels) {
-            self.references.push(labels.clone());
-        }
-        let samples = self.series.entry(labels.clone()).or_default();
-        match samples.last() {
+        let series = self.series.get_mut(index).ok_or(SampleError::UnknownReference)?;
+        match series.samples.last() {
             Some(last) if entry.timestamp_ms < last.timestamp_ms => return Err(SampleError::OutOfOrder),
             Some(last) if entry.timestamp_ms == last.timestamp_ms => {
                 if entry.value.to_bits() != last.value.to_bits() {
                     return Err(SampleError::DuplicateTimestamp);
                 }
             }
-            _ => samples.push(Sample {
+            _ => series.samples.push(Sample {
                 timestamp_ms: entry.timestamp_ms,
                 value: entry.value,
             }),
         }
-        let position = self.references.iter().position(|candidate| *candidate == labels);
-        position
-            .map(|index| SeriesRef(index as u64 + 1))
-            .ok_or(SampleError::UnknownReference)
+        Ok(SeriesRef(index as u64 + 1))
+    }
+
+    fn find_or_create(&mut self, labels: &Labels) -> usize {
+        if let Some(index) = self.by_labels.get(labels) {
+            return *index;
+        }
+        let index = self.series.len();
+        self.by_labels.insert(labels.clone(), index);
+        self.series.push(MemorySeries {
+            labels: labels.clone(),
+            samples: Vec::new(),
+        });
+        index
+    }
+
+    /// The series all matchers match, ascending by labels.
+    fn matching(&self, select: &Select) -> impl Iterator<Item = &MemorySeries> {
+        let all = self
+            .by_labels
+            .values()
+            .filter_map(|index| self.series.get(*index));
+        all.filter(|series| select.matches(&series.labels))
     }
 }
 
 impl SeriesSource for MemorySource {
     fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
         let store = self.read();
+        let in_range = |series: &MemorySeries| -> Vec<Sample> {
+            let samples = series.samples.iter();
+            samples.filter(|sample| is_in(select, sample)).copied().collect()
+        };
         let selected: Vec<(Labels, Vec<Sample>)> = store
-            .series
-            .iter()
-            .filter(|(labels, _)| select.matches(labels))
-            .map(|(labels, samples)| {
-                (
-                    labels.clone(),
-                    samples
-                        .iter()
-                        .filter(|sample| is_in(select, sample))
-                        .copied()
-                        .collect(),
-                )
-            })
-            .filter(|(_, samples): &(Labels, Vec<Sample>)| !samples.is_empty())
+            .matching(select)
+            .map(|series| (series.labels.clone(), in_range(series)))
+            .filter(|(_, samples)| !samples.is_empty())
             .take(select.limit.unwrap_or(usize::MAX))
             .collect();
         Ok(Box::new(MemoryCursor {

@@ -1,7 +1,12 @@
-//! [`MemorySource`] keeps the contracts that every implementation of the seams is held to.
+//! [`MemorySource`] keeps the contracts, and the suites notice whoever does not.
 
-use moheng_metrics::MemorySource;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use moheng_metrics::testing::{sink_suite, source_suite};
+use moheng_metrics::{
+    AppendBatch, Appended, MemorySource, SampleBuffer, SampleCursor, SampleError, SampleSink, Select,
+    SelectedSeries, SeriesCursor, SeriesKey, SeriesRef, SeriesSource, SinkError, SourceError,
+};
 
 #[test]
 fn memory_source_is_a_sink() {
@@ -11,4 +16,204 @@ fn memory_source_is_a_sink() {
 #[test]
 fn memory_source_is_a_source() {
     source_suite(&MemorySource::new);
+}
+
+/// A way to break the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    // Of a sink:
+    AcceptsDuplicates,
+    AcceptsNoLabels,
+    CountsNoSeries,
+    ForgetsReferences,
+    MixesReferences,
+    RejectsRepeats,
+    StopsAtRejection,
+    // Of a source:
+    ClearsBuffer,
+    EmptyBatches,
+    EndIsExclusive,
+    IgnoresLimit,
+    IgnoresMatchers,
+    LosesSigns,
+    SaysMoreThanRemains,
+    SelectsLate,
+    StartIsExclusive,
+    UnsortedNames,
+    UnsortedSeries,
+}
+
+struct Faulty {
+    store: MemorySource,
+    fault: Fault,
+}
+
+impl SampleSink for Faulty {
+    fn append(&self, batch: &AppendBatch<'_>) -> Result<Appended, SinkError> {
+        let mut changed = batch.clone();
+        if self.fault == Fault::ForgetsReferences {
+            changed
+                .entries
+                .retain(|entry| matches!(entry.series, SeriesKey::Labels(_)));
+        }
+        let mut appended = self.store.append(&changed)?;
+        appended
+            .outcomes
+            .resize(batch.len(), Err(SampleError::UnknownReference));
+        for outcome in &mut appended.outcomes {
+            *outcome = match (self.fault, *outcome) {
+                (Fault::AcceptsDuplicates, Err(SampleError::DuplicateTimestamp))
+                | (Fault::AcceptsNoLabels, Err(SampleError::InvalidLabels))
+                | (Fault::MixesReferences, Ok(_)) => Ok(SeriesRef(1)),
+                (_, outcome) => outcome,
+            };
+        }
+        if self.fault == Fault::RejectsRepeats && batch.len() == 1 && appended.series_created == 0 {
+            appended.outcomes = vec![Err(SampleError::DuplicateTimestamp)];
+        }
+        if self.fault == Fault::StopsAtRejection
+            && let Some((first, error)) = appended.first_error()
+        {
+            appended.outcomes[first..].fill(Err(error));
+        }
+        if self.fault == Fault::CountsNoSeries {
+            appended.series_created = 0;
+        }
+        Ok(appended)
+    }
+
+    fn sync(&self) -> Result<(), SinkError> {
+        self.store.sync()
+    }
+}
+
+impl SeriesSource for Faulty {
+    fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
+        let mut changed = select.clone();
+        match self.fault {
+            Fault::EndIsExclusive => changed.end_ms = select.end_ms.saturating_sub(1),
+            Fault::StartIsExclusive => changed.start_ms = select.start_ms.saturating_add(1),
+            Fault::IgnoresLimit => changed.limit = None,
+            Fault::IgnoresMatchers => changed.matchers.truncate(1),
+            _ => {}
+        }
+        let mut cursor = self.store.select(&changed)?;
+        let mut series = Vec::new();
+        if self.fault != Fault::SelectsLate {
+            while let Some(next) = cursor.next_series()? {
+                series.push(next);
+            }
+        }
+        if self.fault != Fault::UnsortedSeries {
+            series.reverse();
+        }
+        let late = (self.fault == Fault::SelectsLate).then_some((&self.store, changed));
+        Ok(Box::new(FaultyCursor {
+            late,
+            series,
+            fault: self.fault,
+        }))
+    }
+
+    fn label_names(&self, select: &Select) -> Result<Vec<String>, SourceError> {
+        let mut names = self.store.label_names(select)?;
+        if self.fault == Fault::UnsortedNames {
+            names.reverse();
+        }
+        Ok(names)
+    }
+
+    fn label_values(&self, name: &str, select: &Select) -> Result<Vec<String>, SourceError> {
+        self.store.label_values(name, select)
+    }
+}
+
+struct FaultyCursor<'a> {
+    /// What is selected only when the first series is asked for.
+    late: Option<(&'a MemorySource, Select)>,
+    /// The next one comes last.
+    series: Vec<SelectedSeries<'a>>,
+    fault: Fault,
+}
+
+impl<'a> SeriesCursor<'a> for FaultyCursor<'a> {
+    fn next_series(&mut self) -> Result<Option<SelectedSeries<'a>>, SourceError> {
+        if let Some((store, select)) = self.late.take() {
+            let mut cursor = store.select(&select)?;
+            while let Some(next) = cursor.next_series()? {
+                self.series.insert(0, next);
+            }
+        }
+        let fault = self.fault;
+        Ok(self.series.pop().map(|series| SelectedSeries {
+            labels: series.labels,
+            samples: Box::new(FaultySamples {
+                samples: series.samples,
+                fault,
+            }),
+        }))
+    }
+
+    fn remaining_hint(&self) -> Option<usize> {
+        (self.fault == Fault::SaysMoreThanRemains).then_some(0)
+    }
+}
+
+struct FaultySamples<'a> {
+    samples: Box<dyn SampleCursor + 'a>,
+    fault: Fault,
+}
+
+impl SampleCursor for FaultySamples<'_> {
+    fn read(&mut self, buffer: &mut SampleBuffer) -> Result<bool, SourceError> {
+        if self.fault == Fault::ClearsBuffer {
+            buffer.clear();
+        }
+        let has_more = self.samples.read(buffer)?;
+        if self.fault == Fault::LosesSigns {
+            buffer.floats.values.iter_mut().for_each(|value| *value += 0.0);
+        }
+        Ok(has_more || self.fault == Fault::EmptyBatches)
+    }
+}
+
+#[test]
+fn the_suites_notice_every_fault() {
+    use Fault::*;
+    let of_sinks = [
+        AcceptsDuplicates,
+        AcceptsNoLabels,
+        CountsNoSeries,
+        ForgetsReferences,
+        MixesReferences,
+        RejectsRepeats,
+        StopsAtRejection,
+    ];
+    let of_sources = [
+        ClearsBuffer,
+        EmptyBatches,
+        EndIsExclusive,
+        IgnoresLimit,
+        IgnoresMatchers,
+        LosesSigns,
+        SaysMoreThanRemains,
+        SelectsLate,
+        StartIsExclusive,
+        UnsortedNames,
+        UnsortedSeries,
+    ];
+    let make = |fault| {
+        move || Faulty {
+            store: MemorySource::new(),
+            fault,
+        }
+    };
+    for fault in of_sinks {
+        let result = catch_unwind(AssertUnwindSafe(|| sink_suite(&make(fault))));
+        assert!(result.is_err(), "sink_suite does not notice {fault:?}");
+    }
+    for fault in of_sources {
+        let result = catch_unwind(AssertUnwindSafe(|| source_suite(&make(fault))));
+        assert!(result.is_err(), "source_suite does not notice {fault:?}");
+    }
 }
