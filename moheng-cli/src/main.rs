@@ -1,6 +1,7 @@
 //! moheng: one binary that collects, stores, queries and backs up metrics.
 
 mod app;
+mod archive;
 mod args;
 mod client;
 mod command;

@@ -15,21 +15,36 @@ pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
 
 fn head_families(head: &HeadStats) -> Vec<MetricFamily> {
     let mut families = vec![
-        single("prometheus_tsdb_head_series", Gauge, "Series in memory.", head.series as f64),
+        single(
+            "prometheus_tsdb_head_series",
+            Gauge,
+            "Series in memory.",
+            head.series as f64,
+        ),
         single(
             "prometheus_tsdb_head_series_created_total",
             Counter,
             "Series created since the start, those of the log included.",
             head.series_created as f64,
         ),
-        single("prometheus_tsdb_head_chunks", Gauge, "Chunks in memory.", head.chunks as f64),
+        single(
+            "prometheus_tsdb_head_chunks",
+            Gauge,
+            "Chunks in memory.",
+            head.chunks as f64,
+        ),
         single(
             "prometheus_tsdb_head_chunks_created_total",
             Counter,
             "Chunks created since the start, those of the log included.",
             head.chunks_created as f64,
         ),
-        single("moheng_head_labels", Gauge, "Distinct pairs of label name and value.", head.labels as f64),
+        single(
+            "moheng_head_labels",
+            Gauge,
+            "Distinct pairs of label name and value.",
+            head.labels as f64,
+        ),
         single(
             "moheng_head_label_text_bytes",
             Gauge,
@@ -82,7 +97,12 @@ fn sample_families(samples: &SampleStats) -> Vec<MetricFamily> {
             samples.out_of_order,
         ),
         refused,
-        single("moheng_append_batches_total", Counter, "Batches of samples.", samples.batches as f64),
+        single(
+            "moheng_append_batches_total",
+            Counter,
+            "Batches of samples.",
+            samples.batches as f64,
+        ),
         single(
             "moheng_samples_repeated_total",
             Counter,

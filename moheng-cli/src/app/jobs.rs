@@ -42,7 +42,7 @@ fn configured_job(config: ScrapeConfig) -> ScrapeJob {
 /// This host as job `node`, and moheng itself as job `moheng`.
 pub(super) fn zero_config(server: &Arc<Server>, clock: &Arc<dyn Clock>) -> Result<Vec<ScrapeJob>, AppError> {
     let instance = host_name();
-    let host = HostCollectors::new(HostOptions::default(), Arc::clone(clock))?;
+    let host = HostCollectors::new(&HostOptions::default(), Arc::clone(clock))?;
     // The jobs belong to the scrapes, which belong to the server: a strong reference would keep all of them alive.
     let server = Arc::downgrade(server);
     Ok(vec![

@@ -123,7 +123,7 @@ fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) 
     };
     let mut engine = EngineSettings::default();
     engine.lookback_delta_ms = args.query.lookback_delta.as_millis() as i64;
-    engine.max_samples = args.query.max_samples;
+    engine.max_samples = args.query.max_samples as u64;
     engine.timeout = args.query.timeout;
     if let Some(config) = config {
         engine.default_step_ms = config.global.evaluation_interval_ms;

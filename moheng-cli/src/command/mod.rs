@@ -1,7 +1,6 @@
 //! The commands; one file each. What another program could want is in the libraries.
 
 mod backup;
-mod backup_archive;
 mod check;
 mod error;
 mod query;

@@ -30,7 +30,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
 
 /// A runtime for commands that make one request.
 pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
-    Builder::new_current_thread()
+    Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| CommandError::Failed(format!("cannot start: {error}")))

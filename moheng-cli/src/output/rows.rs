@@ -33,6 +33,12 @@ impl Rows {
                 let series = series.into_iter().map(|item| (item.labels, item.samples));
                 Self::of_series(&series.collect::<Vec<_>>(), true)
             }
+            // A kind of value that was added to the engine and not here.
+            other => Self {
+                header: vec!["value".to_owned()],
+                fields: vec![vec![format!("{other:?}")]],
+                is_range: false,
+            },
         }
     }
 

@@ -1,20 +1,57 @@
 //! `admin/...`: what only an administrator may do.
 
+use std::io;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use moheng_tsdb::backup::Snapshot;
+use tracing::{info, warn};
 
+use crate::archive::write_archive;
 use crate::http::error::{ApiError, ErrorKind};
+use crate::http::pipe::{PipeWriter, pipe};
 use crate::http::server::Server;
 
-/// `POST /api/v1/admin/moheng/snapshot`
+/// `POST /api/v1/admin/moheng/snapshot`: a tar of a consistent point of the database.
 pub(crate) async fn snapshot(State(server): State<Arc<Server>>) -> Result<Response, ApiError> {
+    let unavailable = |message: &str| ApiError::new(ErrorKind::Unavailable, message);
     if !server.settings.enable_admin_api {
-        return Err(ApiError::new(
-            ErrorKind::Unavailable,
-            "the admin API is off; start the server with --web.enable-admin-api",
-        ));
+        let message = "the admin API is off; start the server with --web.enable-admin-api";
+        return Err(unavailable(message));
     }
-    Err(ApiError::internal("pending"))
+    let slot = Arc::clone(&server.snapshot_slot)
+        .try_acquire_owned()
+        .map_err(|_| unavailable("another snapshot is being sent"))?;
+    let db = Arc::clone(server.db()?);
+    let snapshot = tokio::task::spawn_blocking(move || db.snapshot()).await;
+    let snapshot = snapshot
+        .map_err(|error| ApiError::internal(format!("the snapshot failed: {error}")))?
+        .map_err(|error| ApiError::internal(error.to_string()))?;
+    let (writer, body) = pipe();
+    tokio::task::spawn_blocking(move || {
+        send(&snapshot, writer);
+        drop(slot);
+    });
+    let mut response = Response::new(Body::new(body));
+    let content_type = HeaderValue::from_static("application/x-tar");
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    Ok(response)
+}
+
+/// Sends a snapshot; when it breaks off, so does the connection.
+fn send(snapshot: &Snapshot, writer: PipeWriter) {
+    let manifest = snapshot.manifest();
+    let (files, size_bytes) = (manifest.files.len(), manifest.size_bytes());
+    let sent = write_archive(snapshot, writer).and_then(PipeWriter::finish);
+    match sent {
+        Ok(()) => info!(files, size_bytes, "snapshot sent"),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            warn!("the client of a snapshot went away");
+        }
+        Err(error) => warn!(%error, "sending a snapshot failed"),
+    }
 }

@@ -115,6 +115,8 @@ pub(super) fn query_data(value: QueryValue, statistics: Option<String>) -> Pages
             "matrix",
             matrix(series.into_iter().map(|series| (series.labels, series.samples))),
         ),
+        // A kind of value that was added to the engine and not here: clients see that they do not know it.
+        _ => ("unknown", whole("null".to_owned())),
     };
     let mut head = Some(format!(r#"{{"resultType":"{kind}","result":"#));
     let mut tail = Some(match statistics {
