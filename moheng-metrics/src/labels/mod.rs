@@ -24,7 +24,8 @@ pub(crate) const MAX_TEXT_BYTES: usize = (1 << 24) - 1;
 /// One allocation holds all of it and clones share that allocation. The packed form is the one Prometheus
 /// uses in memory (`labels_stringlabels`): for every label the length and bytes of the name, then of the value, a
 /// length being one byte, or `0xff` and three little-endian bytes when it is 255 or more. That makes
-/// [`Labels::stable_hash`] equal to Prometheus's `Labels.Hash`.
+/// [`Labels::stable_hash`] equal to Prometheus's `Labels.Hash`. It cannot hold names and values of 16 MiB or more; they
+/// are cut, so whoever takes labels from outside limits their length first.
 ///
 /// Ordering compares label by label, name before value, and a set that is a prefix of another comes first, as in
 /// Prometheus.
@@ -194,15 +195,13 @@ impl<'a> Iterator for LabelsIter<'a> {
     }
 }
 
+/// Texts longer than [`MAX_TEXT_BYTES`] are cut, so that what follows stays readable.
 fn push_text(packed: &mut Vec<u8>, text: &str) {
+    let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
     let length = text.len();
     if length < usize::from(LONG_LENGTH_MARK) {
         packed.push(length as u8);
     } else {
-        debug_assert!(
-            length < 1 << 24,
-            "a label of {length} bytes does not fit the packed form"
-        );
         packed.push(LONG_LENGTH_MARK);
         packed.extend_from_slice(&(length as u32).to_le_bytes()[..3]);
     }
@@ -237,12 +236,20 @@ mod tests {
 
     #[test]
     fn long_values_survive_packing() {
-        for length in [254, 255, 256, 70_000] {
+        for length in [254, 255, 256, 70_000, MAX_TEXT_BYTES] {
             let value = "x".repeat(length);
             let labels = Labels::from_pairs([("a", value.as_str()), ("b", "end")]);
             assert_eq!(labels.get("a"), Some(value.as_str()));
             assert_eq!(labels.get("b"), Some("end"));
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_at_a_character() {
+        let value = "\u{e9}".repeat(1 << 23);
+        let labels = Labels::from_pairs([("a", value.as_str()), ("b", "end")]);
+        assert_eq!(labels.get("a"), Some(&value[..MAX_TEXT_BYTES - 1]));
+        assert_eq!(labels.get("b"), Some("end"));
     }
 
     #[test]

@@ -30,7 +30,12 @@ pub fn check_text(text: &[u8]) {
     let decoded = entries.as_ref().ok().and_then(|entries| decode(entries));
     assert_eq!(
         decoded,
-        Oracle { text, at: 0 }.lines(),
+        Oracle {
+            text,
+            at: 0,
+            kind: String::new()
+        }
+        .lines(),
         "the parser and the oracle disagree"
     );
     let right = series.clone();
@@ -81,6 +86,8 @@ fn decode(entries: &[TextEntry<'_>]) -> Option<Vec<Line>> {
 struct Oracle<'a> {
     text: &'a [u8],
     at: usize,
+    /// The word of the last `TYPE` line.
+    kind: String,
 }
 
 impl Oracle<'_> {
@@ -166,6 +173,7 @@ impl Oracle<'_> {
         }
         let kind = rest.trim_matches([' ', '\t']);
         let kinds = ["counter", "gauge", "histogram", "summary", "untyped"];
+        kind.clone_into(&mut self.kind);
         kinds
             .contains(&kind)
             .then(|| vec![Line::Type(name, kind.to_owned())])
@@ -221,6 +229,14 @@ impl Oracle<'_> {
         let mut labels: BTreeMap<String, String> = pairs.into_iter().collect();
         let is_distinct = labels.len() == count;
         labels.retain(|_, value| !value.is_empty());
+        let bound = match self.kind.as_str() {
+            "histogram" => labels.get_mut("le"),
+            "summary" => labels.get_mut("quantile"),
+            _ => None,
+        };
+        if let Some(bound) = bound {
+            *bound = float_bound(bound);
+        }
         let is_named = labels.contains_key(METRIC_NAME);
         (is_distinct && is_named).then(|| Line::Sample(labels, value.to_bits(), timestamp_ms))
     }
@@ -266,6 +282,16 @@ fn unescape(text: &str, escapes: &[char]) -> String {
         });
     }
     out
+}
+
+fn float_bound(text: &str) -> String {
+    let Some(bound) = float(text) else {
+        return text.to_owned();
+    };
+    let mut out = String::new();
+    crate::format_float(bound, &mut out);
+    let is_integer = out.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_integer { out + ".0" } else { out }
 }
 
 fn float(text: &str) -> Option<f64> {

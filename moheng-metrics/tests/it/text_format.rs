@@ -96,6 +96,11 @@ fn any_text() -> impl Strategy<Value = String> {
         "_",
         "9",
         "# HELP up Text.\n",
+        "# TYPE up histogram\n",
+        "up{le=\"1\"} 1\n",
+        "le=\"",
+        "up{quantile=\"5e0\"} 1\n",
+        "# TYPE up summary\n",
         "# TYPE up gauge\n",
         "a=\"\\\"\"",
     ]);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::scanner::Scanner;
 use super::series::{
     decode, decode_plain_series, decode_series, plain_series_length, scan_series, text_of, unescape,
+    with_float_bounds,
 };
 use crate::number::{parse_inexact_float, scan_exact_float};
 use crate::{Labels, MetricKind, ParseError};
@@ -35,6 +36,8 @@ use crate::{Labels, MetricKind, ParseError};
 #[derive(Clone, Debug)]
 pub struct TextParser<'a> {
     scanner: Scanner<'a>,
+    /// What the last `TYPE` line said.
+    kind: MetricKind,
 }
 
 /// A meaningful line of the text format.
@@ -69,6 +72,8 @@ pub struct TextSample<'a> {
     pub timestamp_ms: Option<i64>,
     /// The text up to the end of `series`, to tell where in it an error is.
     before: &'a [u8],
+    /// What the last `TYPE` line said.
+    kind: MetricKind,
 }
 
 impl<'a> TextParser<'a> {
@@ -76,6 +81,7 @@ impl<'a> TextParser<'a> {
     pub fn new(text: &'a [u8]) -> Self {
         Self {
             scanner: Scanner::new(text, 0),
+            kind: MetricKind::Untyped,
         }
     }
 
@@ -120,6 +126,7 @@ impl<'a> TextParser<'a> {
             value,
             timestamp_ms: None,
             before: self.scanner.text().get(..start + length)?,
+            kind: self.kind,
         })
     }
 
@@ -128,7 +135,7 @@ impl<'a> TextParser<'a> {
         let mut scanner = self.scanner.clone();
         let start = scanner.position();
         scanner.advance(series_length);
-        let sample = sample_after_series(&mut scanner, start).ok()?;
+        let sample = sample_after_series(&mut scanner, start, self.kind).ok()?;
         self.scanner = scanner;
         Some(sample)
     }
@@ -146,10 +153,13 @@ impl<'a> TextParser<'a> {
                 Some(b'\n') => scanner.advance(1),
                 Some(b'#') => {
                     if let Some(entry) = comment(scanner)? {
+                        if let TextEntry::Type { kind, .. } = entry {
+                            self.kind = kind;
+                        }
                         return Ok(Some(entry));
                     }
                 }
-                Some(_) => return sample(scanner).map(|sample| Some(TextEntry::Sample(sample))),
+                Some(_) => return sample(scanner, self.kind).map(|sample| Some(TextEntry::Sample(sample))),
             }
         }
     }
@@ -166,7 +176,8 @@ impl<'a> Iterator for TextParser<'a> {
 impl TextSample<'_> {
     /// Decodes the series. A caller does this once for a series and remembers what came out.
     ///
-    /// Labels with an empty value are left out.
+    /// Labels with an empty value are left out. The `le` of a histogram and the `quantile` of a summary are written as
+    /// floats, `1.0` for `1`, as Prometheus does since version 3.
     ///
     /// # Errors
     ///
@@ -175,11 +186,13 @@ impl TextSample<'_> {
         let plain = std::str::from_utf8(self.series)
             .ok()
             .and_then(decode_plain_series);
-        if let Some(labels) = plain {
-            return Ok(labels);
-        }
-        let start = self.before.len().saturating_sub(self.series.len());
-        decode_series(&mut Scanner::new(self.before, start))
+        let labels = if let Some(labels) = plain {
+            labels
+        } else {
+            let start = self.before.len().saturating_sub(self.series.len());
+            decode_series(&mut Scanner::new(self.before, start))?
+        };
+        Ok(with_float_bounds(labels, self.kind))
     }
 
     /// Whether this is a sample of the series that is written `series`, byte for byte.
@@ -197,7 +210,7 @@ impl PartialEq for TextSample<'_> {
     }
 }
 
-fn sample<'a>(scanner: &mut Scanner<'a>) -> Result<TextSample<'a>, ParseError> {
+fn sample<'a>(scanner: &mut Scanner<'a>, kind: MetricKind) -> Result<TextSample<'a>, ParseError> {
     let start = scanner.position();
     match plain_series_length(scanner.rest()) {
         Some(length) => scanner.advance(length),
@@ -207,12 +220,16 @@ fn sample<'a>(scanner: &mut Scanner<'a>) -> Result<TextSample<'a>, ParseError> {
         let position = start + error.valid_up_to();
         return Err(scanner.error_at(position, "the series is not valid UTF-8".to_owned()));
     }
-    sample_after_series(scanner, start)
+    sample_after_series(scanner, start, kind)
 }
 
 /// Reads value and timestamp of the series that began at `start` and ends where the scanner stands.
 #[inline]
-fn sample_after_series<'a>(scanner: &mut Scanner<'a>, start: usize) -> Result<TextSample<'a>, ParseError> {
+fn sample_after_series<'a>(
+    scanner: &mut Scanner<'a>,
+    start: usize,
+    kind: MetricKind,
+) -> Result<TextSample<'a>, ParseError> {
     let series = scanner.since(start);
     let before = scanner.since(0);
     scanner.skip_blanks();
@@ -234,6 +251,7 @@ fn sample_after_series<'a>(scanner: &mut Scanner<'a>, start: usize) -> Result<Te
         value,
         timestamp_ms,
         before,
+        kind,
     })
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::scanner::{Quoted, Scanner};
 use super::swar::{find_quote_or_backslash, name_length};
 use crate::labels::MAX_TEXT_BYTES;
-use crate::{Labels, METRIC_NAME, ParseError};
+use crate::{Labels, METRIC_NAME, MetricKind, ParseError, format_float, parse_float};
 
 /// A piece of a series, as written.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +194,27 @@ pub(super) fn decode_series(scanner: &mut Scanner<'_>) -> Result<Labels, ParseEr
         return Err(start.error_here("the series has no metric name".to_owned()));
     }
     Ok(labels)
+}
+
+/// Writes the bound of a histogram's bucket, or a summary's quantile, so that it shows it is a float.
+pub(super) fn with_float_bounds(labels: Labels, kind: MetricKind) -> Labels {
+    let name = match kind {
+        MetricKind::Histogram => "le",
+        MetricKind::Summary => "quantile",
+        _ => return labels,
+    };
+    let Some((written, bound)) = labels.get(name).and_then(|text| Some((text, parse_float(text)?))) else {
+        return labels;
+    };
+    let mut text = String::new();
+    format_float(bound, &mut text);
+    if bound.is_finite() && !text.contains(['.', 'e']) {
+        text.push_str(".0");
+    }
+    if text == written {
+        return labels;
+    }
+    labels.to_builder().with(name, &text).finish()
 }
 
 /// The text of a quoted name or value. Only `\\`, `\"` and `\n` are escapes; any other backslash is itself.

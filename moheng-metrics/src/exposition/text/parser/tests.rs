@@ -98,6 +98,50 @@ fn labels() {
 }
 
 #[test]
+fn bounds_of_buckets_and_quantiles_are_floats() {
+    for (kind, written, read) in [
+        (
+            "histogram",
+            r#"a_bucket{le="1"}"#,
+            r#"{__name__="a_bucket", le="1.0"}"#,
+        ),
+        (
+            "histogram",
+            r#"a_bucket{le="0.50"}"#,
+            r#"{__name__="a_bucket", le="0.5"}"#,
+        ),
+        (
+            "histogram",
+            r#"a_bucket{le="1000000"}"#,
+            r#"{__name__="a_bucket", le="1e+06"}"#,
+        ),
+        (
+            "histogram",
+            r#"a_bucket{le="+Inf"}"#,
+            r#"{__name__="a_bucket", le="+Inf"}"#,
+        ),
+        (
+            "histogram",
+            r#"a_bucket{le="x",quantile="1"}"#,
+            r#"{__name__="a_bucket", le="x", quantile="1"}"#,
+        ),
+        (
+            "summary",
+            r#"a{quantile="0",le="1"}"#,
+            r#"{__name__="a", le="1", quantile="0.0"}"#,
+        ),
+        (
+            "gauge",
+            r#"a{quantile="0",le="1"}"#,
+            r#"{__name__="a", le="1", quantile="0"}"#,
+        ),
+    ] {
+        let lines = parse(format!("# TYPE a {kind}\n{written} 1\n").as_bytes(), b"");
+        assert_eq!(lines.map(|lines| lines[1].clone()), Ok(format!("{read} 1")));
+    }
+}
+
+#[test]
 fn metadata_and_comments() {
     check("# HELP up Whether it is.\n", &[r#"HELP "up" "Whether it is.""#]);
     check(
