@@ -1,0 +1,66 @@
+//! `count_values`
+
+use hashbrown::HashMap;
+
+use super::groups::Groups;
+use super::parameter;
+use crate::ast::{AggregateExpr, ExprKind};
+use crate::error::QueryError;
+use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Sink, order_key};
+
+impl Evaluator<'_> {
+    /// Counts how often each value occurs in each group.
+    pub(super) fn stream_count_values(
+        &self,
+        aggregate: &AggregateExpr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let ExprKind::String(label) = parameter(aggregate)?.without_parens().kind() else {
+            return Err(QueryError::execution("expected a label name"));
+        };
+        if label.is_empty() {
+            return Err(QueryError::execution(format!("invalid label name {label:?}")));
+        }
+        let mut groups = Groups::new(aggregate.grouping.as_ref());
+        let mut row_of: HashMap<(usize, u64), usize> = HashMap::new();
+        let mut rows: Vec<(usize, f64, Column)> = Vec::new();
+        let mut held = self.limits.hold(0)?;
+        self.stream(&aggregate.expr, grid, &mut |element, column| {
+            let (group, _) = groups.id(self, &element);
+            for (step, value) in column.iter() {
+                let row = *row_of.entry((group, order_key(value))).or_insert(rows.len());
+                if row == rows.len() {
+                    held.add(grid.steps)?;
+                    rows.push((group, value, Column::empty(grid.steps)));
+                }
+                let counts = &mut rows[row].2;
+                let count = counts.get(step).unwrap_or(0.0);
+                counts.set(step, count + 1.0);
+            }
+            Ok(())
+        })?;
+        let mut set = ElementSet::new(self)?;
+        for (group, value, counts) in rows {
+            let element = &groups.elements[group];
+            let labels = element.labels.to_builder().with(label, &value_text(value)).finish();
+            let drops_name = element.drops_name && label != moheng_metrics::METRIC_NAME;
+            set.push(Element { labels, drops_name }, counts)?;
+        }
+        // The label may have been one of the grouping's, so that two groups became one.
+        set.merge_same_labels()?;
+        set.rows.sort_by(|(left, _), (right, _)| left.labels.cmp(&right.labels));
+        self.emit(set, sink)
+    }
+}
+
+/// A value as a label: decimal, never with an exponent.
+fn value_text(value: f64) -> String {
+    if value.is_nan() {
+        "NaN".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+    } else {
+        value.to_string()
+    }
+}

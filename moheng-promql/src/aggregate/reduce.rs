@@ -1,0 +1,150 @@
+//! Aggregations that take one value after the other into a dense matrix of groups and steps.
+
+use super::groups::Groups;
+use crate::ast::AggregateExpr;
+use crate::error::QueryError;
+use crate::eval::{Column, Evaluator, Grid, Mask, Sink, Summary, Variance};
+
+impl Evaluator<'_> {
+    /// Reduces every group to one value per step. The input is never held.
+    pub(super) fn stream_reduced<S: Summary>(
+        &self,
+        aggregate: &AggregateExpr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let steps = grid.steps;
+        let mut groups = Groups::new(aggregate.grouping.as_ref());
+        let mut cells: Vec<S> = Vec::new();
+        let mut present: Vec<Mask> = Vec::new();
+        let mut held = self.limits.hold(0)?;
+        self.stream(&aggregate.expr, grid, &mut |element, column| {
+            let (group, is_new) = groups.id(self, &element);
+            if is_new {
+                held.add(steps)?;
+                cells.resize(cells.len() + steps, S::default());
+                present.push(Mask::empty(steps));
+            }
+            let row = &mut cells[group * steps..(group + 1) * steps];
+            column.for_each(|step, value| row[step].add(value));
+            present[group].unite(column.present());
+            Ok(())
+        })?;
+        let mut column = Column::default();
+        for group in groups.sorted() {
+            column.reset(steps);
+            for step in present[group].iter() {
+                column.set(step, cells[group * steps + step].result());
+            }
+            sink(groups.elements[group].clone(), &mut column)?;
+        }
+        Ok(())
+    }
+}
+
+/// `min`: `NaN` only where there is nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Smallest(f64);
+
+impl Default for Smallest {
+    fn default() -> Self {
+        Self(f64::NAN)
+    }
+}
+
+impl Summary for Smallest {
+    #[inline]
+    fn add(&mut self, value: f64) {
+        if value < self.0 || self.0.is_nan() {
+            self.0 = value;
+        }
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.add(later.0);
+    }
+
+    fn result(&self) -> f64 {
+        self.0
+    }
+}
+
+/// `max`: `NaN` only where there is nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Largest(f64);
+
+impl Default for Largest {
+    fn default() -> Self {
+        Self(f64::NAN)
+    }
+}
+
+impl Summary for Largest {
+    #[inline]
+    fn add(&mut self, value: f64) {
+        if value > self.0 || self.0.is_nan() {
+            self.0 = value;
+        }
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.add(later.0);
+    }
+
+    fn result(&self) -> f64 {
+        self.0
+    }
+}
+
+/// `count`
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count(u32);
+
+impl Summary for Count {
+    #[inline]
+    fn add(&mut self, _: f64) {
+        self.0 += 1;
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.0 += later.0;
+    }
+
+    fn result(&self) -> f64 {
+        f64::from(self.0)
+    }
+}
+
+/// `group`
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct One;
+
+impl Summary for One {
+    #[inline]
+    fn add(&mut self, _: f64) {}
+
+    fn merge(&mut self, _: &Self) {}
+
+    fn result(&self) -> f64 {
+        1.0
+    }
+}
+
+/// `stddev`
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Deviation(Variance);
+
+impl Summary for Deviation {
+    #[inline]
+    fn add(&mut self, value: f64) {
+        self.0.add(value);
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.0.merge(&later.0);
+    }
+
+    fn result(&self) -> f64 {
+        self.0.result().sqrt()
+    }
+}

@@ -1,0 +1,246 @@
+//! Arithmetic and comparison between two vectors: elements find each other by labels, once per pair of series.
+
+use hashbrown::HashMap;
+use moheng_metrics::Labels;
+
+use super::arithmetic::operation;
+use super::match_grouping;
+use crate::aggregate::LabelKeys;
+use crate::ast::{BinaryExpr, Expr, GroupModifier, Grouping, Side};
+use crate::error::QueryError;
+use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Mask, Sink, without_metadata};
+
+/// The rows of both sides that match each other.
+#[derive(Default)]
+struct MatchGroup {
+    many: Vec<usize>,
+    one: Vec<usize>,
+}
+
+/// One operation with its sides told apart: the "one" side must be unique per group and step.
+struct Join<'j, 'l, 'q> {
+    binary: &'j BinaryExpr,
+    grouping: &'j Grouping,
+    group: Option<&'j GroupModifier>,
+    many_is_left: bool,
+    many: ElementSet<'l, 'q>,
+    one: ElementSet<'l, 'q>,
+    /// Where the "many" side has any value at all; elsewhere nothing is matched and nothing can be wrong.
+    many_present: Mask,
+}
+
+impl<'q> Evaluator<'q> {
+    pub(super) fn stream_vectors(
+        &self,
+        binary: &BinaryExpr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let grouping = match_grouping(binary.matching.as_ref());
+        let group = binary.matching.as_ref().and_then(|matching| matching.group.as_ref());
+        let many_is_left = group.is_none_or(|group| group.many_side == Side::Left);
+        let left = self.collect_seen(&binary.left, grid)?;
+        let right = self.collect_seen(&binary.right, grid)?;
+        let (many, one) = if many_is_left { (left, right) } else { (right, left) };
+        let mut many_present = Mask::empty(grid.steps);
+        for (_, column) in &many.rows {
+            many_present.unite(column.present());
+        }
+        let join = Join {
+            binary,
+            grouping: &grouping,
+            group,
+            many_is_left,
+            many,
+            one,
+            many_present,
+        };
+        let mut results = ElementSet::new(self)?;
+        for group in join.groups() {
+            self.limits.check()?;
+            join.match_group(&group, &mut results)?;
+        }
+        results.merge_same_labels()?;
+        self.emit(results, sink)
+    }
+
+    /// Collects a side with the labels as the operator sees them.
+    fn collect_seen(&self, expr: &Expr, grid: &Grid) -> Result<ElementSet<'_, 'q>, QueryError> {
+        let mut set = ElementSet::new(self)?;
+        self.stream(expr, grid, &mut |element, column| {
+            let seen = Element {
+                labels: self.seen_labels(&element),
+                drops_name: element.drops_name && self.query.delays_name_removal,
+            };
+            set.push(seen, column.clone())
+        })?;
+        Ok(set)
+    }
+}
+
+impl Join<'_, '_, '_> {
+    /// The groups in which both sides have rows.
+    fn groups(&self) -> Vec<MatchGroup> {
+        let mut keys = LabelKeys::new(Some(self.grouping));
+        let mut groups: Vec<MatchGroup> = Vec::new();
+        for (row, (element, _)) in self.one.rows.iter().enumerate() {
+            let (id, is_new) = keys.id(&element.labels, false);
+            if is_new {
+                groups.push(MatchGroup::default());
+            }
+            groups[id].one.push(row);
+        }
+        for (row, (element, _)) in self.many.rows.iter().enumerate() {
+            if let Some(id) = keys.known_id(&element.labels, false) {
+                groups[id].many.push(row);
+            }
+        }
+        groups
+    }
+
+    fn match_group(&self, group: &MatchGroup, results: &mut ElementSet<'_, '_>) -> Result<(), QueryError> {
+        let one_present = self.check_one_side(group)?;
+        if self.group.is_none() {
+            self.check_one_to_one(group, &one_present)?;
+        }
+        let mut matched: HashMap<Labels, Mask> = HashMap::new();
+        for many_row in &group.many {
+            for one_row in &group.one {
+                let (many, one) = (&self.many.rows[*many_row], &self.one.rows[*one_row]);
+                if !many.1.present().overlaps(one.1.present()) {
+                    continue;
+                }
+                let labels = self.result_labels(&many.0.labels, &one.0.labels);
+                let mut column = many.1.clone();
+                column.present_mut().intersect(one.1.present());
+                if self.group.is_some() && group.many.len() > 1 {
+                    check_unique(&mut matched, &labels, column.present())?;
+                }
+                self.combine(&mut column, &one.1);
+                if !column.is_empty() {
+                    let drops_name = self.binary.returns_bool
+                        || (self.binary.op.is_comparison() && many.0.drops_name);
+                    results.push(Element { labels, drops_name }, column)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the "one" side has a value, of which there may be only one per step.
+    fn check_one_side(&self, group: &MatchGroup) -> Result<Mask, QueryError> {
+        let mut present = Mask::empty(0);
+        for (index, row) in group.one.iter().enumerate() {
+            let (element, column) = &self.one.rows[*row];
+            let mut relevant = column.present().clone();
+            relevant.intersect(&self.many_present);
+            if index == 0 {
+                present = relevant;
+                continue;
+            }
+            if present.overlaps(&relevant) {
+                let earlier = group.one[..index].iter().find(|other| {
+                    self.one.rows[**other].1.present().overlaps(&relevant)
+                });
+                let other = earlier.map_or(element, |other| &self.one.rows[*other].0);
+                return Err(self.duplicate_error(element, other));
+            }
+            present.unite(&relevant);
+        }
+        Ok(present)
+    }
+
+    fn duplicate_error(&self, first: &Element, second: &Element) -> QueryError {
+        let keys = LabelKeys::new(Some(self.grouping));
+        let matched = keys.labels_of(&first.labels, false);
+        let side = if self.many_is_left { "right" } else { "left" };
+        let (first, second) = if first.labels <= second.labels {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        QueryError::execution(format!(
+            "found duplicate series for the match group {matched} on the {side} hand-side of the operation: [{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
+            first.labels, second.labels
+        ))
+    }
+
+    fn check_one_to_one(&self, group: &MatchGroup, one_present: &Mask) -> Result<(), QueryError> {
+        let mut matched: Option<Mask> = None;
+        for row in &group.many {
+            let mut present = self.many.rows[*row].1.present().clone();
+            present.intersect(one_present);
+            match &mut matched {
+                None => matched = Some(present),
+                Some(matched) if matched.overlaps(&present) => {
+                    return Err(QueryError::execution(
+                        "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+                    ));
+                }
+                Some(matched) => matched.unite(&present),
+            }
+        }
+        Ok(())
+    }
+
+    fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
+        let base = if self.binary.op.is_comparison() {
+            many.clone()
+        } else {
+            without_metadata(many)
+        };
+        let Some(group) = self.group else {
+            let is_on = !self.grouping.is_without;
+            let is_listed = |name: &str| self.grouping.labels.iter().any(|label| label == name);
+            return Labels::from_sorted_pairs(base.iter().filter(|(name, _)| is_listed(name) == is_on));
+        };
+        if group.labels.is_empty() {
+            return base;
+        }
+        let mut builder = base.to_builder();
+        for label in &group.labels {
+            builder.set(label, one.get(label).unwrap_or_default());
+        }
+        builder.finish()
+    }
+
+    /// Applies the operator to a column of the "many" side, already cut to where the other side has values.
+    fn combine(&self, column: &mut Column, one: &Column) {
+        let operation = operation(self.binary.op);
+        let apply = |step: usize, value: f64| {
+            let other = one.get(step).unwrap_or(f64::NAN);
+            if self.many_is_left {
+                operation(value, other)
+            } else {
+                operation(other, value)
+            }
+        };
+        if self.binary.op.is_comparison() && !self.binary.returns_bool {
+            column.retain(|step, value| apply(step, value) != 0.0);
+            if !self.many_is_left {
+                // A filter answers with the value of the left side.
+                column.map_steps(|step, value| one.get(step).unwrap_or(value));
+            }
+            return;
+        }
+        column.map_steps(apply);
+    }
+}
+
+fn check_unique(matched: &mut HashMap<Labels, Mask>, labels: &Labels, present: &Mask) -> Result<(), QueryError> {
+    match matched.entry(labels.clone()) {
+        hashbrown::hash_map::Entry::Vacant(entry) => {
+            entry.insert(present.clone());
+            Ok(())
+        }
+        hashbrown::hash_map::Entry::Occupied(mut entry) => {
+            if entry.get().overlaps(present) {
+                return Err(QueryError::execution(
+                    "multiple matches for labels: grouping labels must ensure unique matches",
+                ));
+            }
+            entry.get_mut().unite(present);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Errors: what is wrong with a query's text, and why a query could not be answered.
+
+use std::fmt;
+
+use moheng_metrics::SourceError;
+use thiserror::Error;
+
+use crate::ast::Span;
+
+/// One thing that is wrong with a query's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    span: Span,
+    message: String,
+}
+
+impl ParseError {
+    pub(crate) fn new(span: Span, message: String) -> Self {
+        Self { span, message }
+    }
+
+    /// Where it is wrong.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// All that is wrong with a query's text: at least one error, in the order of the text.
+///
+/// ```
+/// let errors = moheng_promql::parse("sum(rate(up[5m])").unwrap_err();
+/// assert_eq!(
+///     errors.to_string(),
+///     "1:17: parse error: unexpected end of input in aggregation, expected \",\" or \")\""
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseErrors {
+    query: String,
+    errors: Vec<ParseError>,
+}
+
+impl ParseErrors {
+    pub(crate) fn new(query: &str, errors: Vec<ParseError>) -> Self {
+        Self {
+            query: query.to_owned(),
+            errors,
+        }
+    }
+
+    /// The errors, in the order of the text.
+    pub fn errors(&self) -> &[ParseError] {
+        &self.errors
+    }
+
+    /// The errors for a terminal: each with the line it is in and carets under the place.
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        for error in &self.errors {
+            let (line, column) = error.span.line_column(&self.query);
+            let text = self.query.lines().nth(line - 1).unwrap_or_default();
+            let before = text.get(..column - 1).unwrap_or(text);
+            let width = error.span.text(&self.query).lines().next().unwrap_or_default();
+            let carets = "^".repeat(width.chars().count().max(1));
+            // Tabs keep their width under the line they are in.
+            let blanks: String = before
+                .chars()
+                .map(|character| if character == '\t' { '\t' } else { ' ' })
+                .collect();
+            out.push_str(&format!(
+                "{line}:{column}: {}\n  {text}\n  {blanks}{carets}\n",
+                error.message
+            ));
+        }
+        out
+    }
+}
+
+impl fmt::Display for ParseErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.errors.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            let (line, column) = error.span.line_column(&self.query);
+            write!(f, "{separator}{line}:{column}: parse error: {}", error.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ParseErrors {}
+
+/// Why a query could not be answered, sorted by what the caller does next.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The text or the times of the query are wrong: change them.
+    #[error(transparent)]
+    Parse(#[from] ParseErrors),
+    /// The query does not fit the data, or asks for too much: change it.
+    #[error("{0}")]
+    Execution(String),
+    /// The query took longer than it may: ask for less or allow more time.
+    #[error("query timed out in expression evaluation")]
+    Timeout,
+    /// Whoever asked gave up.
+    #[error("query was canceled in expression evaluation")]
+    Canceled,
+    /// The storage failed.
+    #[error("{0}")]
+    Storage(#[from] SourceError),
+}
+
+impl QueryError {
+    pub(crate) fn execution(message: impl Into<String>) -> Self {
+        Self::Execution(message.into())
+    }
+
+    pub(crate) fn too_many_samples() -> Self {
+        Self::execution("query processing would load too many samples into memory in query execution")
+    }
+
+    pub(crate) fn same_labelset() -> Self {
+        Self::execution("vector cannot contain metrics with the same labelset")
+    }
+}

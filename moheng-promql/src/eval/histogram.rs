@@ -1,0 +1,255 @@
+//! `histogram_quantile` and `histogram_fraction` of classic histograms, whose buckets are series with a label `le`.
+
+use moheng_metrics::parse_float;
+
+use super::call::argument;
+use super::column::Column;
+use super::element::{Element, ElementSet};
+use super::grid::Grid;
+use super::{Evaluator, Sink};
+use crate::aggregate::LabelKeys;
+use crate::ast::{CallExpr, Expr, Grouping};
+use crate::error::QueryError;
+
+const BUCKET_LABEL: &str = "le";
+/// Relative differences of counts below this come from rounding.
+const TOLERANCE: f64 = 1e-12;
+
+/// A bucket at one step: how many observations are not larger than the bound.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    bound: f64,
+    count: f64,
+}
+
+/// The buckets of one histogram: bound and index of the row, ascending by bound.
+struct Histogram {
+    element: Element,
+    buckets: Vec<(f64, usize)>,
+}
+
+impl Evaluator<'_> {
+    pub(super) fn stream_histogram_quantile(
+        &self,
+        call: &CallExpr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let quantiles = self.scalars(argument(call, 0)?, grid)?;
+        self.check_quantile(&quantiles, argument(call, 0)?);
+        let vector = argument(call, 1)?;
+        self.stream_histograms(vector, grid, sink, &mut |step, buckets, element| {
+            let (value, was_fixed) = quantile_of_buckets(quantiles.at(step), buckets);
+            if was_fixed {
+                self.inform_of_forced_order(element, vector);
+            }
+            value
+        })
+    }
+
+    pub(super) fn stream_histogram_fraction(
+        &self,
+        call: &CallExpr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let lower = self.scalars(argument(call, 0)?, grid)?;
+        let upper = self.scalars(argument(call, 1)?, grid)?;
+        let vector = argument(call, 2)?;
+        self.stream_histograms(vector, grid, sink, &mut |step, buckets, _| {
+            fraction_of_buckets(lower.at(step), upper.at(step), buckets)
+        })
+    }
+
+    /// Gathers buckets into histograms and computes one value per histogram and step.
+    fn stream_histograms(
+        &self,
+        vector: &Expr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+        compute: &mut dyn FnMut(usize, &mut Vec<Bucket>, &Element) -> f64,
+    ) -> Result<(), QueryError> {
+        let set = self.collect(vector, grid)?;
+        let histograms = self.histograms(&set, vector);
+        let (mut buckets, mut out) = (Vec::new(), Column::default());
+        let mut produce = |sink: &mut Sink<'_>| {
+            for histogram in &histograms {
+                self.limits.check()?;
+                out.reset(grid.steps);
+                for step in 0..grid.steps {
+                    buckets.clear();
+                    for (bound, row) in &histogram.buckets {
+                        if let Some(count) = set.rows[*row].1.get(step) {
+                            buckets.push(Bucket { bound: *bound, count });
+                        }
+                    }
+                    if !buckets.is_empty() {
+                        out.set(step, compute(step, &mut buckets, &histogram.element));
+                    }
+                }
+                if !out.is_empty() {
+                    sink(histogram.element.clone(), &mut out)?;
+                }
+            }
+            Ok(())
+        };
+        self.without_collisions(self.names_are_uniform(vector), sink, &mut produce)
+    }
+
+    fn histograms(&self, set: &ElementSet<'_, '_>, vector: &Expr) -> Vec<Histogram> {
+        let grouping = Grouping {
+            is_without: true,
+            labels: vec![BUCKET_LABEL.to_owned()],
+        };
+        let mut keys = LabelKeys::keeping_name(&grouping);
+        let mut histograms: Vec<Histogram> = Vec::new();
+        for (row, (element, _)) in set.rows.iter().enumerate() {
+            let text = element.labels.get(BUCKET_LABEL).unwrap_or_default();
+            let Some(bound) = parse_float(text) else {
+                let mut message = format!("bucket label \"le\" is missing or has a malformed value of {text:?}");
+                push_metric_name(self, element, &mut message);
+                self.warn(vector.span(), &message);
+                continue;
+            };
+            let (id, is_new) = keys.id(&element.labels, self.hides_name(element));
+            if is_new {
+                let labels = element.labels.to_builder().without(BUCKET_LABEL).finish();
+                let buckets = Vec::new();
+                let element = Element::new(labels).nameless();
+                histograms.push(Histogram { element, buckets });
+            }
+            histograms[id].buckets.push((bound, row));
+        }
+        for histogram in &mut histograms {
+            histogram.buckets.sort_by(|left, right| left.0.total_cmp(&right.0));
+        }
+        histograms
+    }
+
+    fn inform_of_forced_order(&self, element: &Element, vector: &Expr) {
+        let mut message = "input to histogram_quantile needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)".to_owned();
+        push_metric_name(self, element, &mut message);
+        self.inform(vector.span(), &message);
+    }
+}
+
+fn push_metric_name(evaluator: &Evaluator<'_>, element: &Element, message: &mut String) {
+    let name = element.labels.metric_name();
+    if !name.is_empty() && evaluator.query.delays_name_removal {
+        message.push_str(&format!(" for metric name {name:?}"));
+    }
+}
+
+/// Puts buckets with the same bound together and lets no count fall below the one before. Tells whether a count was
+/// lower by more than rounding explains.
+fn normalize(buckets: &mut Vec<Bucket>) -> bool {
+    buckets.dedup_by(|later, kept| {
+        let is_same = later.bound == kept.bound;
+        if is_same {
+            kept.count += later.count;
+        }
+        is_same
+    });
+    let mut was_fixed = false;
+    let mut before = buckets.first().map_or(0.0, |bucket| bucket.count);
+    for bucket in buckets.iter_mut().skip(1) {
+        let difference = (bucket.count - before).abs();
+        let scale = bucket.count.abs() + before.abs();
+        if bucket.count == before {
+            continue;
+        }
+        if difference / scale.min(f64::MAX) < TOLERANCE {
+            bucket.count = before;
+        } else if bucket.count < before {
+            bucket.count = before;
+            was_fixed = true;
+        } else {
+            before = bucket.count;
+        }
+    }
+    was_fixed
+}
+
+/// The quantile by linear interpolation inside its bucket, and whether counts had to be put in order.
+fn quantile_of_buckets(quantile: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
+    if quantile.is_nan() {
+        return (f64::NAN, false);
+    }
+    if quantile < 0.0 {
+        return (f64::NEG_INFINITY, false);
+    }
+    if quantile > 1.0 {
+        return (f64::INFINITY, false);
+    }
+    if buckets.last().is_none_or(|last| last.bound != f64::INFINITY) {
+        return (f64::NAN, false);
+    }
+    let was_fixed = normalize(buckets);
+    let [.., below_last, last] = buckets.as_slice() else {
+        return (f64::NAN, was_fixed);
+    };
+    if last.count == 0.0 || last.count.is_nan() {
+        return (f64::NAN, was_fixed);
+    }
+    let rank = quantile * last.count;
+    let index = buckets[..buckets.len() - 1].partition_point(|bucket| bucket.count < rank);
+    if index == buckets.len() - 1 {
+        return (below_last.bound, was_fixed);
+    }
+    let bucket = buckets[index];
+    if index == 0 && bucket.bound <= 0.0 {
+        return (bucket.bound, was_fixed);
+    }
+    let below = match index.checked_sub(1) {
+        Some(before) => buckets[before],
+        None => Bucket { bound: 0.0, count: 0.0 },
+    };
+    let share = (rank - below.count) / (bucket.count - below.count);
+    (below.bound + (bucket.bound - below.bound) * share, was_fixed)
+}
+
+/// The fraction of observations between two values.
+fn fraction_of_buckets(lower: f64, upper: f64, buckets: &mut Vec<Bucket>) -> f64 {
+    if lower.is_nan() || upper.is_nan() {
+        return f64::NAN;
+    }
+    if buckets.last().is_none_or(|last| last.bound != f64::INFINITY) {
+        return f64::NAN;
+    }
+    normalize(buckets);
+    let total = buckets.last().map_or(0.0, |last| last.count);
+    if total == 0.0 || total.is_nan() {
+        return f64::NAN;
+    }
+    if lower >= upper {
+        return 0.0;
+    }
+    (rank_of(upper, buckets) - rank_of(lower, buckets)) / total
+}
+
+/// How many observations are not larger than `value`, by linear interpolation inside its bucket.
+fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
+    if value == f64::INFINITY {
+        return buckets.last().map_or(0.0, |last| last.count);
+    }
+    if value == f64::NEG_INFINITY {
+        return 0.0;
+    }
+    let index = buckets.partition_point(|bucket| bucket.bound <= value);
+    let below = match index.checked_sub(1) {
+        Some(before) => buckets[before],
+        None => {
+            let first = buckets.first().map_or(0.0, |first| first.bound);
+            let bound = if first > 0.0 { 0.0 } else { f64::NEG_INFINITY };
+            Bucket { bound, count: 0.0 }
+        }
+    };
+    let Some(bucket) = buckets.get(index) else {
+        return below.count;
+    };
+    if bucket.bound.is_infinite() || below.bound.is_infinite() || value < below.bound {
+        return below.count;
+    }
+    let share = (value - below.bound) / (bucket.bound - below.bound);
+    below.count + (bucket.count - below.count) * share
+}

@@ -1,0 +1,232 @@
+//! The evaluator: series by series, all steps of a series at once, in columns.
+//!
+//! Expressions push their elements one after the other into a sink, each with a column of one value per step that is
+//! used again for the next element. So an aggregation holds its groups and never its input; only operators that need
+//! their operands as a whole collect them into an [`ElementSet`].
+
+mod annotations;
+mod call;
+mod column;
+mod duration;
+mod element;
+mod engine;
+mod grid;
+mod histogram;
+mod labels;
+mod limits;
+mod numeric;
+mod range;
+mod scalars;
+mod selector;
+mod settings;
+mod sort;
+mod window;
+
+pub use annotations::Annotations;
+pub use engine::Engine;
+pub use limits::CancelToken;
+pub use settings::{EngineSettings, InstantQuery, RangeQuery};
+
+pub(crate) use column::{Column, Mask};
+pub(crate) use element::{Element, ElementSet, is_metadata_label, without_metadata};
+pub(crate) use grid::Grid;
+pub(crate) use limits::Held;
+pub(crate) use numeric::{
+    Mean, Sum, Summary, Variance, number_text, order_key, quantile_of_sorted, value_of_key,
+};
+pub(crate) use sort::compare_nan_last;
+
+use std::cell::{Cell, RefCell};
+
+use annotations::Annotator;
+use limits::Limits;
+use moheng_metrics::SeriesSource;
+
+use crate::ast::{Expr, ExprKind, Span, UnaryExpr, UnaryOp, ValueType};
+use crate::error::QueryError;
+use crate::functions::{Evaluator as FunctionEvaluator, Special};
+use crate::value::Statistics;
+
+/// Where elements go.
+pub(crate) type Sink<'s> = dyn FnMut(Element, &mut Column) -> Result<(), QueryError> + 's;
+
+/// What stays the same while a query runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct QueryContext {
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
+    /// 0 for an instant query.
+    pub(crate) step_ms: i64,
+    pub(crate) lookback_ms: i64,
+    pub(crate) default_step_ms: i64,
+    pub(crate) delays_name_removal: bool,
+}
+
+/// One running query.
+pub(crate) struct Evaluator<'q> {
+    pub(crate) source: &'q dyn SeriesSource,
+    pub(crate) query: QueryContext,
+    pub(crate) limits: Limits<'q>,
+    pub(crate) annotator: RefCell<Annotator<'q>>,
+    pub(crate) statistics: Cell<Statistics>,
+}
+
+impl<'q> Evaluator<'q> {
+    /// Evaluates an expression of type instant vector and hands its elements to `sink`, those without any value left
+    /// out.
+    pub(crate) fn stream(&self, expr: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+        if grid.steps > 1 && expr.is_step_invariant() {
+            return self.stream_invariant(expr, grid, sink);
+        }
+        match expr.kind() {
+            ExprKind::Selector(selector) => self.stream_selector(selector, grid, sink),
+            ExprKind::Paren(inner) => self.stream(inner, grid, sink),
+            ExprKind::Unary(unary) => self.stream_unary(unary, grid, sink),
+            ExprKind::Binary(binary) => self.stream_binary(binary, grid, sink),
+            ExprKind::Aggregate(aggregate) => self.stream_aggregate(aggregate, grid, sink),
+            ExprKind::Call(call) => self.stream_call(call, expr.span(), grid, sink),
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Range(_) | ExprKind::Subquery(_) => {
+                Err(QueryError::execution(format!("{expr} is not an instant vector")))
+            }
+        }
+    }
+
+    /// Evaluates an expression of type instant vector and holds its elements.
+    pub(crate) fn collect(&self, expr: &Expr, grid: &Grid) -> Result<ElementSet<'_, 'q>, QueryError> {
+        let mut set = ElementSet::new(self)?;
+        self.stream(expr, grid, &mut |element, column| set.push(element, column.clone()))?;
+        Ok(set)
+    }
+
+    pub(crate) fn warn(&self, span: Span, message: &str) {
+        self.annotator.borrow_mut().warn(span, message);
+    }
+
+    pub(crate) fn inform(&self, span: Span, message: &str) {
+        self.annotator.borrow_mut().inform(span, message);
+    }
+
+    pub(crate) fn count_read(&self, series: u64, samples: usize) {
+        let mut statistics = self.statistics.get();
+        statistics.series_read += series;
+        statistics.samples_read += samples as u64;
+        self.statistics.set(statistics);
+    }
+
+    /// The labels as the expression around sees them.
+    pub(crate) fn seen_labels(&self, element: &Element) -> moheng_metrics::Labels {
+        if self.hides_name(element) {
+            without_metadata(&element.labels)
+        } else {
+            element.labels.clone()
+        }
+    }
+
+    /// Whether the expression around does not see the labels that describe the metric as a whole any more.
+    pub(crate) fn hides_name(&self, element: &Element) -> bool {
+        element.drops_name && !self.query.delays_name_removal
+    }
+
+    /// Evaluates what is the same at every step only once.
+    fn stream_invariant(&self, expr: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+        let mut repeated = Column::default();
+        self.stream(expr, &grid.first_step(), &mut |element, column| {
+            let Some(value) = column.get(0) else { return Ok(()) };
+            repeated.fill(grid.steps, value);
+            sink(element, &mut repeated)
+        })
+    }
+
+    fn stream_unary(&self, unary: &UnaryExpr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+        if unary.op == UnaryOp::Plus {
+            return self.stream(&unary.expr, grid, sink);
+        }
+        self.stream_nameless(&unary.expr, grid, sink, &mut |column| column.map(|value| -value))
+    }
+
+    /// Changes the columns of `expr` and drops the names of its elements.
+    pub(crate) fn stream_nameless(
+        &self,
+        expr: &Expr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+        change: &mut dyn FnMut(&mut Column),
+    ) -> Result<(), QueryError> {
+        let mut produce = |out: &mut Sink<'_>| {
+            self.stream(expr, grid, &mut |element, column| {
+                change(column);
+                if column.is_empty() {
+                    return Ok(());
+                }
+                out(element.nameless(), column)
+            })
+        };
+        self.without_collisions(self.names_are_uniform(expr), sink, &mut produce)
+    }
+
+    /// Passes nameless elements on. Where different names may have been dropped and dropping takes effect at once, two
+    /// elements may have become the same: they are put together, or refused when they have values at the same step.
+    pub(crate) fn without_collisions(
+        &self,
+        cannot_collide: bool,
+        sink: &mut Sink<'_>,
+        produce: &mut dyn FnMut(&mut Sink<'_>) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        if cannot_collide || self.query.delays_name_removal {
+            return produce(sink);
+        }
+        let mut set = ElementSet::new(self)?;
+        produce(&mut |element, column| {
+            let labels = self.seen_labels(&element);
+            set.push(Element::new(labels), column.clone())
+        })?;
+        set.merge_same_labels()?;
+        self.emit(set, sink)
+    }
+
+    /// Hands the elements of a set on.
+    pub(crate) fn emit(&self, mut set: ElementSet<'_, '_>, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+        for (element, column) in &mut set.rows {
+            if !column.is_empty() {
+                sink(element.clone(), column)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all elements of an expression have the same metric name or none, so that dropping names cannot make two
+    /// of them the same.
+    pub(crate) fn names_are_uniform(&self, expr: &Expr) -> bool {
+        match expr.kind() {
+            ExprKind::Selector(selector) => selector_names_one_metric(selector),
+            ExprKind::Range(range) => selector_names_one_metric(&range.selector),
+            ExprKind::Subquery(subquery) => self.names_are_uniform(&subquery.expr),
+            ExprKind::Paren(inner) => self.names_are_uniform(inner),
+            ExprKind::Unary(unary) => self.names_are_uniform(&unary.expr),
+            ExprKind::Binary(binary) => {
+                let is_vector = |expr: &Expr| expr.value_type() == ValueType::InstantVector;
+                binary.op != crate::ast::BinaryOp::Or
+                    && [&binary.left, &binary.right]
+                        .into_iter()
+                        .filter(|operand| is_vector(operand))
+                        .all(|operand| self.names_are_uniform(operand))
+            }
+            ExprKind::Aggregate(aggregate) => match &aggregate.grouping {
+                Some(grouping) if !grouping.is_without => !grouping.labels.iter().any(|label| is_metadata_label(label)),
+                _ => self.names_are_uniform(&aggregate.expr),
+            },
+            ExprKind::Call(call) => match call.function.evaluator() {
+                FunctionEvaluator::Special(Special::LabelReplace | Special::LabelJoin) => false,
+                _ => call.arguments.iter().all(|argument| self.names_are_uniform(argument)),
+            },
+            ExprKind::Number(_) | ExprKind::String(_) => true,
+        }
+    }
+}
+
+fn selector_names_one_metric(selector: &crate::ast::Selector) -> bool {
+    let names_metric = |matcher: &moheng_metrics::Matcher| {
+        matcher.name() == moheng_metrics::METRIC_NAME && matcher.op() == moheng_metrics::MatchOp::Equal
+    };
+    selector.name.is_some() || selector.matchers.iter().any(names_metric)
+}

@@ -1,0 +1,140 @@
+//! Functions of sliding windows: one pass over a series' samples whatever the length of the window.
+//!
+//! A kernel reads the samples of one series as columns and writes one value per step. It shares no state with the
+//! kernels of other series.
+
+mod counter;
+mod extreme;
+mod latest;
+mod order;
+mod regression;
+mod smoothing;
+mod summary;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use latest::{latest_times, latest_values};
+
+use moheng_metrics::FloatColumns;
+
+use super::column::Column;
+use super::grid::{Grid, Windows};
+use super::scalars::Scalars;
+use crate::functions::RangeFunction;
+
+/// A function of windows with all it needs besides the samples.
+#[derive(Debug)]
+pub(crate) struct WindowFunction<'a> {
+    pub(crate) function: RangeFunction,
+    /// The scalar arguments.
+    pub(crate) parameters: &'a [Scalars],
+    pub(crate) windows: Windows,
+    /// The evaluation times, which differ from the ends of the windows by offset and `@`.
+    pub(crate) grid: Grid,
+}
+
+/// Memory that kernels use again from series to series.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    keys: Vec<u64>,
+    positions: Vec<u32>,
+}
+
+/// The samples `first..end` of a series that one window contains, at least one.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    step: usize,
+    first: usize,
+    end: usize,
+    /// The end of the window in milliseconds.
+    end_ms: i64,
+}
+
+impl WindowFunction<'_> {
+    /// Computes the function over the windows of one series, whose samples hold no stale markers.
+    pub(crate) fn evaluate(&self, samples: &FloatColumns, scratch: &mut Scratch, out: &mut Column) {
+        out.reset(self.windows.steps);
+        if samples.is_empty() {
+            return;
+        }
+        match self.function {
+            RangeFunction::Rate | RangeFunction::Increase | RangeFunction::Delta => {
+                counter::extrapolated(self, samples, out);
+            }
+            RangeFunction::InstantRate | RangeFunction::InstantDelta => counter::instant(self, samples, out),
+            RangeFunction::Resets => {
+                counter::count_pairs(self, samples, scratch, out, |before, after| after < before);
+            }
+            RangeFunction::Changes => {
+                let differ = |before: f64, after: f64| after != before && !(after.is_nan() && before.is_nan());
+                counter::count_pairs(self, samples, scratch, out, differ);
+            }
+            RangeFunction::Avg => summary::summarize::<super::numeric::Mean>(self, samples, out),
+            RangeFunction::Sum => summary::summarize::<super::numeric::Sum>(self, samples, out),
+            RangeFunction::Stdvar => summary::summarize::<super::numeric::Variance>(self, samples, out),
+            RangeFunction::Stddev => {
+                summary::summarize::<super::numeric::Variance>(self, samples, out);
+                out.map(f64::sqrt);
+            }
+            RangeFunction::Min => extreme::values(self, samples, scratch, out, |value, other| value < other),
+            RangeFunction::Max => extreme::values(self, samples, scratch, out, |value, other| value > other),
+            RangeFunction::TimeOfMin => extreme::times(self, samples, scratch, out, |value, other| value < other),
+            RangeFunction::TimeOfMax => extreme::times(self, samples, scratch, out, |value, other| value > other),
+            RangeFunction::Count => self.each(samples, out, |window| Some((window.end - window.first) as f64)),
+            RangeFunction::Present => self.each(samples, out, |_| Some(1.0)),
+            RangeFunction::Last => self.each(samples, out, |window| Some(samples.values[window.end - 1])),
+            RangeFunction::First => self.each(samples, out, |window| Some(samples.values[window.first])),
+            RangeFunction::TimeOfFirst => self.each(samples, out, |window| {
+                Some(samples.timestamps_ms[window.first] as f64 / 1000.0)
+            }),
+            RangeFunction::TimeOfLast => self.each(samples, out, |window| {
+                Some(samples.timestamps_ms[window.end - 1] as f64 / 1000.0)
+            }),
+            RangeFunction::Quantile => order::quantile(self, samples, scratch, out),
+            RangeFunction::MedianAbsoluteDeviation => order::median_absolute_deviation(self, samples, scratch, out),
+            RangeFunction::Derivative => regression::derivative(self, samples, out),
+            RangeFunction::PredictLinear => regression::predict(self, samples, out),
+            RangeFunction::DoubleExponentialSmoothing => smoothing::smooth(self, samples, out),
+        }
+    }
+
+    /// The scalar argument at `index`.
+    fn parameter(&self, index: usize, step: usize) -> f64 {
+        self.parameters.get(index).map_or(f64::NAN, |scalars| scalars.at(step))
+    }
+
+    /// Calls `compute` for every window that has a sample. Both borders only move forward.
+    #[inline]
+    fn each(
+        &self,
+        samples: &FloatColumns,
+        out: &mut Column,
+        mut compute: impl FnMut(Window) -> Option<f64>,
+    ) {
+        let times = samples.timestamps_ms.as_slice();
+        let (mut first, mut end) = (0, 0);
+        for step in 0..self.windows.steps {
+            let end_ms = self.windows.end_ms(step);
+            let start_ms = end_ms - self.windows.length_ms;
+            while end < times.len() && times[end] <= end_ms {
+                end += 1;
+            }
+            while first < end && times[first] <= start_ms {
+                first += 1;
+            }
+            if first == end {
+                continue;
+            }
+            let window = Window {
+                step,
+                first,
+                end,
+                end_ms,
+            };
+            if let Some(value) = compute(window) {
+                out.set(step, value);
+            }
+        }
+    }
+}

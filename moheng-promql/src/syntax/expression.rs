@@ -1,0 +1,303 @@
+//! Operators by precedence climbing, and what stands between them.
+
+use super::literals::{parse_number, parse_string};
+use super::parser::{Failed, Parsed, Parser};
+use super::token::{Token, TokenKind, is_reserved};
+use crate::ast::{
+    AggregateOp, BinaryExpr, BinaryOp, Expr, ExprKind, GroupModifier, NumberLiteral, Side, Span, UnaryExpr, UnaryOp,
+    VectorMatching,
+};
+
+impl Parser<'_> {
+    /// An expression whose operators all bind at least as tightly as `min_precedence`.
+    pub(super) fn expression(&mut self, min_precedence: u8) -> Parsed<Expr> {
+        let mut left = self.nested(Self::operand)?;
+        while let Some(op) = self.peek_binary_op() {
+            if op.precedence() < min_precedence {
+                break;
+            }
+            self.next();
+            left = self.nested(|parser| parser.binary_tail(op, left))?;
+        }
+        if matches!(self.peek().kind, TokenKind::TrimUpper | TokenKind::TrimLower) {
+            let span = self.peek().span;
+            return Err(self.unsupported(span, "the histogram trim operator"));
+        }
+        Ok(left)
+    }
+
+    fn peek_binary_op(&self) -> Option<BinaryOp> {
+        let token = self.peek();
+        Some(match token.kind {
+            TokenKind::EqualEqual => BinaryOp::Equal,
+            TokenKind::NotEqual => BinaryOp::NotEqual,
+            TokenKind::Greater => BinaryOp::Greater,
+            TokenKind::Less => BinaryOp::Less,
+            TokenKind::GreaterOrEqual => BinaryOp::GreaterOrEqual,
+            TokenKind::LessOrEqual => BinaryOp::LessOrEqual,
+            TokenKind::Plus => BinaryOp::Add,
+            TokenKind::Minus => BinaryOp::Subtract,
+            TokenKind::Star => BinaryOp::Multiply,
+            TokenKind::Slash => BinaryOp::Divide,
+            TokenKind::Percent => BinaryOp::Modulo,
+            TokenKind::Caret => BinaryOp::Power,
+            TokenKind::Word => {
+                let word = self.text(token);
+                [BinaryOp::Or, BinaryOp::And, BinaryOp::Unless, BinaryOp::Atan2]
+                    .into_iter()
+                    .find(|op| op.as_str().eq_ignore_ascii_case(word))?
+            }
+            _ => return None,
+        })
+    }
+
+    /// What follows a binary operator, and the operation it makes.
+    fn binary_tail(&mut self, op: BinaryOp, left: Expr) -> Parsed<Expr> {
+        let bool_token = self.take_keyword("bool");
+        if let Some(token) = bool_token
+            && !op.is_comparison()
+        {
+            self.error(token.span, "bool modifier can only be used on comparison operators");
+        }
+        let matching = self.vector_matching(op)?;
+        let is_right_associative = op == BinaryOp::Power;
+        let right = self.expression(op.precedence() + u8::from(!is_right_associative))?;
+        let span = left.span().to(right.span());
+        let kind = ExprKind::Binary(BinaryExpr {
+            op,
+            left: Box::new(left),
+            right: Box::new(right),
+            returns_bool: bool_token.is_some(),
+            matching,
+        });
+        self.node(kind, span)
+    }
+
+    fn vector_matching(&mut self, op: BinaryOp) -> Parsed<Option<VectorMatching>> {
+        let is_on = self.at_keyword("on");
+        if !is_on && !self.at_keyword("ignoring") {
+            self.refuse_fill()?;
+            return Ok(None);
+        }
+        self.next();
+        let labels = self.label_list("grouping opts")?;
+        let many_side = if self.take_keyword("group_left").is_some() {
+            Some(Side::Left)
+        } else {
+            self.take_keyword("group_right").map(|_| Side::Right)
+        };
+        let group = match many_side {
+            Some(many_side) => Some(self.group_modifier(op, many_side, is_on, &labels)?),
+            None => None,
+        };
+        self.refuse_fill()?;
+        Ok(Some(VectorMatching { is_on, labels, group }))
+    }
+
+    fn group_modifier(
+        &mut self,
+        op: BinaryOp,
+        many_side: Side,
+        is_on: bool,
+        on_labels: &[String],
+    ) -> Parsed<GroupModifier> {
+        let start = self.peek().span;
+        let labels = if self.peek().kind == TokenKind::LeftParen {
+            self.label_list("grouping opts")?
+        } else {
+            Vec::new()
+        };
+        if op.is_set_operator() {
+            self.error(start, format!("no grouping allowed for {:?} operation", op.as_str()));
+        }
+        if let Some(label) = labels.iter().find(|label| is_on && on_labels.contains(label)) {
+            self.error(
+                start,
+                format!("label {label:?} must not occur in ON and GROUP clause at once"),
+            );
+        }
+        Ok(GroupModifier { many_side, labels })
+    }
+
+    /// `fill(…)` is a keyword only before a parenthesis.
+    fn refuse_fill(&mut self) -> Parsed<()> {
+        let is_fill = ["fill", "fill_left", "fill_right"]
+            .iter()
+            .any(|keyword| self.at_keyword(keyword));
+        if is_fill && self.peek_at(1).kind == TokenKind::LeftParen {
+            let span = self.peek().span;
+            return Err(self.unsupported(span, "the fill modifier"));
+        }
+        Ok(())
+    }
+
+    /// A sign with its operand, or a primary expression with what is attached to it.
+    fn operand(&mut self) -> Parsed<Expr> {
+        let op = match self.peek().kind {
+            TokenKind::Plus => UnaryOp::Plus,
+            TokenKind::Minus => UnaryOp::Minus,
+            _ => {
+                let primary = self.primary()?;
+                return self.postfix(primary);
+            }
+        };
+        let sign = self.next();
+        let operand = self.expression(BinaryOp::Power.precedence())?;
+        let span = sign.span.to(operand.span());
+        self.signed(op, operand, span)
+    }
+
+    /// A sign before an operand; numbers take it in.
+    pub(super) fn signed(&mut self, op: UnaryOp, operand: Expr, span: Span) -> Parsed<Expr> {
+        if let ExprKind::Number(number) = operand.kind() {
+            let value = if op == UnaryOp::Minus { -number.value } else { number.value };
+            let is_duration = number.is_duration;
+            return self.node(ExprKind::Number(NumberLiteral { value, is_duration }), span);
+        }
+        let kind = ExprKind::Unary(UnaryExpr {
+            op,
+            expr: Box::new(operand),
+        });
+        self.node(kind, span)
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        let token = self.peek();
+        match token.kind {
+            TokenKind::Number | TokenKind::Duration => self.number(),
+            TokenKind::String => {
+                self.next();
+                let text = self.string_value(token)?;
+                self.node(ExprKind::String(text), token.span)
+            }
+            TokenKind::LeftParen => {
+                self.next();
+                let inner = self.expression(0)?;
+                let close = self.expect(TokenKind::RightParen, "parentheses", "\")\"")?;
+                self.node(ExprKind::Paren(Box::new(inner)), token.span.to(close.span))
+            }
+            TokenKind::LeftBrace => self.selector(None),
+            TokenKind::Word => self.word(),
+            _ => Err(self.unexpected("expression", "a selector, number, string, function or \"(\"")),
+        }
+    }
+
+    /// An aggregation, a call or a metric name, which the next token decides.
+    fn word(&mut self) -> Parsed<Expr> {
+        let token = self.peek();
+        let word = self.text(token);
+        let follows = self.peek_at(1);
+        let opens = follows.kind == TokenKind::LeftParen;
+        if let Some(op) = AggregateOp::from_name(word) {
+            let follows_word = self.text(follows);
+            let groups = follows.kind == TokenKind::Word
+                && ["by", "without"]
+                    .iter()
+                    .any(|keyword| keyword.eq_ignore_ascii_case(follows_word));
+            if opens || groups {
+                return self.aggregate(op);
+            }
+        }
+        if is_reserved(word) {
+            return Err(self.unexpected("expression", "a selector, number, string, function or \"(\""));
+        }
+        if opens {
+            return self.call();
+        }
+        self.next();
+        self.selector(Some(token))
+    }
+
+    pub(super) fn number(&mut self) -> Parsed<Expr> {
+        let token = self.next();
+        let text = self.text(token);
+        let number = if token.kind == TokenKind::Duration {
+            NumberLiteral {
+                value: self.duration_ms(token)? as f64 / 1000.0,
+                is_duration: true,
+            }
+        } else {
+            let Some(value) = parse_number(text) else {
+                return Err(self.error(token.span, format!("error parsing number: {text:?}")));
+            };
+            NumberLiteral {
+                value,
+                is_duration: false,
+            }
+        };
+        self.node(ExprKind::Number(number), token.span)
+    }
+
+    pub(super) fn duration_ms(&mut self, token: Token) -> Parsed<i64> {
+        moheng_metrics::parse_duration_ms(self.text(token))
+            .map_err(|error| self.error(token.span, error.to_string()))
+    }
+
+    pub(super) fn string_value(&mut self, token: Token) -> Parsed<String> {
+        parse_string(self.text(token)).map_err(|message| self.error(token.span, message))
+    }
+
+    /// `(label, "quoted label", …)`; a trailing comma is allowed.
+    pub(super) fn label_list(&mut self, context: &str) -> Parsed<Vec<String>> {
+        self.expect(TokenKind::LeftParen, context, "\"(\"")?;
+        let mut labels = Vec::new();
+        while self.peek().kind != TokenKind::RightParen {
+            labels.push(self.label_name(context)?);
+            if self.take(TokenKind::Comma).is_none() {
+                break;
+            }
+        }
+        self.expect(TokenKind::RightParen, context, "\",\" or \")\"")?;
+        Ok(labels)
+    }
+
+    pub(super) fn label_name(&mut self, context: &str) -> Parsed<String> {
+        let token = self.peek();
+        let name = match token.kind {
+            TokenKind::String => {
+                self.next();
+                return self.string_value(token);
+            }
+            // `inf` and `nan` are numbers elsewhere and fine as labels.
+            TokenKind::Word | TokenKind::Number => self.text(token),
+            _ => return Err(self.unexpected(context, "a label")),
+        };
+        if !moheng_metrics::is_valid_label_name(name) {
+            return Err(self.unexpected(context, "a label"));
+        }
+        self.next();
+        Ok(name.to_owned())
+    }
+
+    /// Parses list elements up to `close`; goes on behind wrong ones to find more errors.
+    pub(super) fn list_until<T>(
+        &mut self,
+        close: TokenKind,
+        context: &str,
+        mut element: impl FnMut(&mut Self) -> Parsed<T>,
+    ) -> Parsed<(Vec<T>, Token)> {
+        let mut elements = Vec::new();
+        let mut failed = false;
+        while self.peek().kind != close {
+            match element(self) {
+                Ok(element) => elements.push(element),
+                Err(Failed) => {
+                    failed = true;
+                    self.skip_list_element(close);
+                }
+            }
+            if self.take(TokenKind::Comma).is_none() {
+                break;
+            }
+        }
+        if failed && self.peek().kind == TokenKind::End {
+            return Err(Failed);
+        }
+        let closing = match close {
+            TokenKind::RightBrace => "\",\" or \"}\"",
+            _ => "\",\" or \")\"",
+        };
+        let token = self.expect(close, context, closing)?;
+        if failed { Err(Failed) } else { Ok((elements, token)) }
+    }
+}

@@ -1,0 +1,1 @@
+//! Reader and runner of the promqltest script language. No stability promise.

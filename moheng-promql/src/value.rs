@@ -1,0 +1,66 @@
+//! Results of queries.
+
+use moheng_metrics::{Labels, Sample};
+
+use crate::eval::Annotations;
+
+/// The answer to a query.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct QueryOutput {
+    /// The value.
+    pub value: QueryValue,
+    /// What the asker should know about it.
+    pub annotations: Annotations,
+    /// What it took.
+    pub statistics: Statistics,
+}
+
+/// The value of a query.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum QueryValue {
+    /// A number at a time, from an instant query.
+    Scalar(Sample),
+    /// A text, from an instant query.
+    String {
+        /// The time of the query in milliseconds since the Unix epoch.
+        timestamp_ms: i64,
+        /// The text.
+        value: String,
+    },
+    /// Elements at one time, from an instant query.
+    Vector(Vec<InstantSample>),
+    /// Series over time, from a range query or an instant query for a range vector.
+    Matrix(Vec<RangeSeries>),
+}
+
+/// One element of an instant vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstantSample {
+    /// Who it is.
+    pub labels: Labels,
+    /// Its value and the time of the query.
+    pub sample: Sample,
+}
+
+/// One series of a matrix.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeSeries {
+    /// Who it is.
+    pub labels: Labels,
+    /// Its samples, ascending by time, at least one.
+    pub samples: Vec<Sample>,
+}
+
+/// What a query took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Series handed out by the source.
+    pub series_read: u64,
+    /// Samples decoded from the source.
+    pub samples_read: u64,
+    /// The most samples and intermediate values held at once.
+    pub peak_samples: u64,
+}
