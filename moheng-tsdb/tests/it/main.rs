@@ -1,1 +1,10 @@
-//! Integration tests of the crate.
+//! Integration tests of the database, over real, in-memory and failing directories.
+
+mod support;
+
+mod backup;
+mod directory;
+mod durability;
+mod golden;
+mod model;
+mod threads;

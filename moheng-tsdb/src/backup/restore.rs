@@ -1,0 +1,100 @@
+//! Verifying and restoring a backup.
+
+use super::copy::{check_checksum, checksum_file, copy_files};
+use super::manifest::Manifest;
+use super::scan::Counter;
+use super::snapshot::refuse_non_empty;
+use crate::Error;
+use crate::format::names;
+use crate::storage::{Directory, OpenMode, read_to_end};
+use crate::wal::LogFiles;
+
+/// No manifest is larger: a backup of a million segments has less.
+const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+
+/// Reads the manifest of a backup.
+///
+/// # Errors
+///
+/// When there is none (the backup did not finish, or the directory is not one), or it cannot be read.
+pub fn read_manifest(backup: &dyn Directory) -> Result<Manifest, Error> {
+    let text = read_to_end(backup, names::MANIFEST, MANIFEST_BYTES_MAX).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            Error::Invalid(format!(
+                "there is no {}: not a backup, or one that did not finish",
+                names::MANIFEST
+            ))
+        } else {
+            Error::io(format!("reading {}", names::MANIFEST))(error)
+        }
+    })?;
+    Manifest::from_json(&text)
+}
+
+/// Reads all of a backup, compares it with its manifest, and counts its series and samples again.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`] with the first difference.
+pub fn verify(backup: &dyn Directory) -> Result<Manifest, Error> {
+    let manifest = read_manifest(backup)?;
+    let log = LogFiles::list(backup).map_err(Error::io("listing the backup"))?;
+    let mut counter = Counter::default();
+    for file in &manifest.files {
+        let corrupt = |message: String| Error::Corrupt {
+            path: file.path.clone(),
+            message,
+        };
+        let Some(segment) = log.in_order().find(|segment| segment.path == file.path) else {
+            return Err(corrupt("it is missing".to_owned()));
+        };
+        if segment.size_bytes != file.size_bytes {
+            return Err(corrupt(format!(
+                "{} bytes, the manifest says {}",
+                segment.size_bytes, file.size_bytes
+            )));
+        }
+        check_checksum(file, checksum_file(backup, &file.path, file.size_bytes)?)?;
+        counter.count(backup, segment)?;
+    }
+    let is_extra = |path: &str| manifest.files.iter().all(|file| file.path != path);
+    if let Some(extra) = log.in_order().find(|segment| is_extra(&segment.path)) {
+        return Err(Error::Corrupt {
+            path: extra.path.clone(),
+            message: "it is not in the manifest".to_owned(),
+        });
+    }
+    let found = (counter.series.len() as u64, counter.samples);
+    if found != (manifest.series_count, manifest.sample_count) {
+        return Err(Error::Corrupt {
+            path: names::MANIFEST.to_owned(),
+            message: format!(
+                "it says {} series and {} samples, the files hold {} and {}",
+                manifest.series_count, manifest.sample_count, found.0, found.1
+            ),
+        });
+    }
+    Ok(manifest)
+}
+
+/// Makes a data directory of a backup, checking every byte on the way. The target must be empty.
+///
+/// Until the restore is complete the target holds a marker, and a database refuses to open it.
+///
+/// # Errors
+///
+/// When the target is not empty, the backup is damaged, or a disk fails. What was written stays.
+pub fn restore(backup: &dyn Directory, to: &dyn Directory) -> Result<Manifest, Error> {
+    let manifest = read_manifest(backup)?;
+    refuse_non_empty(to)?;
+    let fail = || Error::io(format!("writing {}", names::RESTORE_MARKER));
+    to.open(names::RESTORE_MARKER, OpenMode::Create)
+        .and_then(|marker| marker.sync())
+        .and_then(|()| to.sync_directory(""))
+        .map_err(fail())?;
+    copy_files(backup, to, &manifest.files)?;
+    to.remove(names::RESTORE_MARKER)
+        .and_then(|()| to.sync_directory(""))
+        .map_err(fail())?;
+    Ok(manifest)
+}

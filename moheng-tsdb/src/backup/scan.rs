@@ -1,0 +1,141 @@
+//! Finds a consistent point of a data directory by reading its log.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use moheng_metrics::Clock;
+
+use super::copy::checksum_file;
+use super::manifest::{Manifest, ManifestFile};
+use super::snapshot::Snapshot;
+use crate::Error;
+use crate::db::refuse_unsupported;
+use crate::format::wal_record::{RecordKind, read_samples, read_series, record_kind};
+use crate::storage::Directory;
+use crate::wal::{LogFiles, SegmentEvent, SegmentFile, SegmentReader};
+
+/// How often a listing is repeated when another process removes files meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// A consistent point of a data directory that may be in use by another process: up to the last whole record. Its lock
+/// is not taken and nothing is changed.
+///
+/// # Errors
+///
+/// When the directory holds something this version cannot back up, or the disk fails.
+pub fn read_directory(directory: Arc<dyn Directory>, clock: &dyn Clock) -> Result<Snapshot, Error> {
+    refuse_unsupported(&*directory)?;
+    scan(directory, None, clock)
+}
+
+/// A point of a directory; `end` is the last segment and how much of it belongs to the point, where known.
+pub(crate) fn scan(
+    directory: Arc<dyn Directory>,
+    end: Option<(u32, u64)>,
+    clock: &dyn Clock,
+) -> Result<Snapshot, Error> {
+    let mut attempt = 1;
+    loop {
+        match scan_once(&*directory, end) {
+            Err(Error::Io { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS =>
+            {
+                attempt += 1;
+            }
+            outcome => {
+                let mut manifest = outcome?;
+                manifest.created_ms = clock.now_ms();
+                return Ok(Snapshot::new(directory, manifest));
+            }
+        }
+    }
+}
+
+fn scan_once(directory: &dyn Directory, end: Option<(u32, u64)>) -> Result<Manifest, Error> {
+    let mut log = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
+    if let Some((number, size_bytes)) = end {
+        log.segments
+            .retain(|segment| segment.number < number || (segment.number == number && size_bytes > 0));
+        for segment in log.segments.iter_mut().filter(|segment| segment.number == number) {
+            segment.size_bytes = size_bytes;
+        }
+    }
+    let mut counter = Counter::default();
+    let mut manifest = Manifest::default();
+    for segment in log.in_order() {
+        let whole_end = counter.count(directory, segment)?;
+        // Only the last segment can be in the middle of a write; damage elsewhere is kept as it is.
+        let is_growing = log.segments.last() == Some(segment);
+        let size_bytes = if is_growing { whole_end } else { segment.size_bytes };
+        manifest.files.push(ManifestFile {
+            path: segment.path.clone(),
+            size_bytes,
+            crc32c: checksum_file(directory, &segment.path, size_bytes)?,
+        });
+    }
+    manifest.series_count = counter.series.len() as u64;
+    manifest.sample_count = counter.samples;
+    manifest.start_ms = counter.range.map(|(start_ms, _)| start_ms);
+    manifest.end_ms = counter.range.map(|(_, end_ms)| end_ms);
+    Ok(manifest)
+}
+
+/// Counts series and samples of the whole records of segments.
+#[derive(Debug, Default)]
+pub(super) struct Counter {
+    /// Hashes of label sets.
+    pub(super) series: HashSet<u64, FixedState>,
+    pub(super) samples: u64,
+    pub(super) range: Option<(i64, i64)>,
+}
+
+impl Counter {
+    /// Adds a segment and returns where its last whole record ends.
+    pub(super) fn count(&mut self, directory: &dyn Directory, segment: &SegmentFile) -> Result<u64, Error> {
+        let fail = || Error::io(format!("reading {}", segment.path));
+        let mut reader = SegmentReader::open(directory, &segment.path, segment.size_bytes).map_err(fail())?;
+        loop {
+            match reader.next_event().map_err(fail())? {
+                SegmentEvent::Record(record) => {
+                    if let Err(error) = self.record(record) {
+                        tracing::warn!(segment = %segment.path, %error, "a record is not well formed");
+                    }
+                }
+                SegmentEvent::Damage(_) => {}
+                SegmentEvent::Unsupported(what) => {
+                    return Err(Error::Unsupported(format!("{} uses {what}", segment.path)));
+                }
+                SegmentEvent::End => return Ok(reader.whole_end()),
+            }
+        }
+    }
+
+    fn record(&mut self, record: &[u8]) -> Result<(), crate::format::DecodeError> {
+        let (kind, body) = record_kind(record)?;
+        match kind {
+            RecordKind::Series => read_series(body, &mut Vec::new(), |_, labels| {
+                let mut hasher = FixedState::default().build_hasher();
+                for (name, value) in labels {
+                    hasher.write_usize(name.len());
+                    hasher.write(name.as_bytes());
+                    hasher.write(value.as_bytes());
+                }
+                self.series.insert(hasher.finish());
+            }),
+            RecordKind::Samples => {
+                let mut samples = Vec::new();
+                read_samples(body, &mut samples)?;
+                self.samples += samples.len() as u64;
+                for sample in samples {
+                    let (start_ms, end_ms) = self.range.unwrap_or((i64::MAX, i64::MIN));
+                    self.range = Some((start_ms.min(sample.timestamp_ms), end_ms.max(sample.timestamp_ms)));
+                }
+                Ok(())
+            }
+            RecordKind::Unsupported(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! [`Db`]: the database as its users see it.
+
+mod builder;
+mod open;
+mod worker;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use moheng_metrics::{
+    AppendBatch, Appended, SampleSink, Select, SeriesCursor, SeriesSource, SinkError, SourceError,
+};
+
+pub use builder::DbBuilder;
+pub(crate) use open::refuse_unsupported;
+use worker::Worker;
+
+use crate::backup::{self, Snapshot};
+use crate::head::Head;
+use crate::query::HeadCursor;
+use crate::storage::{Directory, File, RealDirectory};
+use crate::wal::Wal;
+use crate::{Error, ReplayStats, Settings, Stats, WalStats};
+
+/// A time series database in a directory of Prometheus's format.
+///
+/// It is both a [`SeriesSource`] and a [`SampleSink`], and shared between threads. What was appended is in the
+/// write-ahead log before it is visible; opening the directory again reads it back.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use moheng_metrics::{AppendBatch, Labels, Matcher, SampleSink, Select, SeriesSource};
+/// use moheng_tsdb::Db;
+/// use moheng_tsdb::storage::MemoryDirectory;
+///
+/// let directory = Arc::new(MemoryDirectory::new());
+/// let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
+/// let db = Db::builder(directory.clone()).open()?;
+/// let mut batch = AppendBatch::new();
+/// batch.push_labels(&labels, 1000, 1.0);
+/// let appended = db.append(&batch)?;
+/// let mut next = AppendBatch::new();
+/// next.push_reference(appended.outcomes[0]?, 16_000, 1.0);
+/// db.append(&next)?;
+/// db.close()?;
+///
+/// let again = Db::builder(directory).open()?;
+/// assert_eq!(again.time_range(), Some((1000, 16_000)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Db {
+    shared: Arc<Shared>,
+    worker: Mutex<Option<Worker>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    directory: Arc<dyn Directory>,
+    head: Head,
+    /// `None` when read-only.
+    wal: Option<Wal>,
+    /// Held until the database is closed or dropped.
+    lock: Mutex<Option<Arc<dyn File>>>,
+    replay: ReplayStats,
+    clock: Arc<dyn moheng_metrics::Clock>,
+}
+
+impl Db {
+    /// Opens the database in `path`, creating the directory when missing.
+    ///
+    /// # Errors
+    ///
+    /// When the directory is in use, holds something this version cannot read, or the disk fails.
+    pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let directory =
+            RealDirectory::create(path).map_err(Error::io(format!("opening {}", path.display())))?;
+        Self::builder(Arc::new(directory)).settings(settings).open()
+    }
+
+    /// A builder that opens the database in `directory`, for a clock, a storage or a mode of your own.
+    pub fn builder(directory: Arc<dyn Directory>) -> DbBuilder {
+        DbBuilder::new(directory)
+    }
+
+    /// The timestamps of the oldest and the newest sample in milliseconds.
+    pub fn time_range(&self) -> Option<(i64, i64)> {
+        self.shared.head.time_range()
+    }
+
+    /// What the database counts.
+    pub fn stats(&self) -> Stats {
+        let (head, samples) = self.shared.head.stats();
+        let wal = self.shared.wal.as_ref().map(Wal::stats);
+        Stats {
+            head,
+            samples,
+            wal: wal.unwrap_or(WalStats {
+                size_bytes: self.shared.replay.size_bytes,
+                ..WalStats::default()
+            }),
+            replay: self.shared.replay.clone(),
+        }
+    }
+
+    /// The memory that the samples take, in bytes. Walks all series.
+    pub fn sample_memory_bytes(&self) -> u64 {
+        self.shared.head.chunk_bytes()
+    }
+
+    /// Does what is due: makes the log durable when the interval of [`WalSync::Interval`](crate::WalSync) is over.
+    ///
+    /// A thread of the database does it by itself unless [`DbBuilder::without_worker`] was asked for.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed; from then on nothing is taken.
+    pub fn run_maintenance(&self) -> Result<(), Error> {
+        self.shared.wal.as_ref().map_or(Ok(()), Wal::sync_if_due)
+    }
+
+    /// A consistent point of the running database, to be copied while it goes on: all batches that were appended
+    /// before, whole. What it covers is durable.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let shared = &self.shared;
+        let end = shared.wal.as_ref().map(|wal| {
+            let end = wal.end();
+            wal.sync().map(|()| end)
+        });
+        backup::scan(Arc::clone(&shared.directory), end.transpose()?, &*shared.clock)
+    }
+
+    /// Decodes every chunk in memory and checks that the label index fits the series.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] with the first thing that does not fit.
+    pub fn verify(&self) -> Result<(), Error> {
+        self.shared.head.verify().map_err(|message| Error::Corrupt {
+            path: "memory".to_owned(),
+            message,
+        })
+    }
+
+    /// Makes everything durable, refuses later appends and gives the directory free. Queries go on.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed, now or earlier.
+    pub fn close(&self) -> Result<(), Error> {
+        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(worker);
+        let outcome = self.shared.wal.as_ref().map_or(Ok(()), Wal::close);
+        self.shared
+            .lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        outcome
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "closing the database");
+        }
+    }
+}
+
+impl SeriesSource for Db {
+    fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
+        let capture = self.shared.head.capture(select);
+        Ok(Box::new(HeadCursor::new(capture, select.start_ms)))
+    }
+
+    fn label_names(&self, select: &Select) -> Result<Vec<String>, SourceError> {
+        Ok(self.shared.head.label_names(select))
+    }
+
+    fn label_values(&self, name: &str, select: &Select) -> Result<Vec<String>, SourceError> {
+        Ok(self.shared.head.label_values(name, select))
+    }
+}
+
+impl SampleSink for Db {
+    fn append(&self, batch: &AppendBatch<'_>) -> Result<Appended, SinkError> {
+        let wal = self.shared.wal.as_ref().ok_or_else(read_only)?;
+        Ok(self.shared.head.append(batch, wal)?)
+    }
+
+    fn sync(&self) -> Result<(), SinkError> {
+        let wal = self.shared.wal.as_ref().ok_or_else(read_only)?;
+        Ok(wal.sync_as_promised()?)
+    }
+}
+
+fn read_only() -> SinkError {
+    SinkError::Unavailable("the database is open read-only".to_owned())
+}

@@ -1,0 +1,255 @@
+//! Opening: look, lock, read the log, set damage aside.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::{Db, DbBuilder, Shared, Worker};
+use crate::format::names;
+use crate::format::wal_page::PAGE_BYTES;
+use crate::head::{Head, Replay, ReplayCounts};
+use crate::storage::{Directory, Entry, File, OpenMode, list_or_empty};
+use crate::wal::{
+    LogFiles, RepairPlan, SegmentEvent, SegmentFile, SegmentReader, Wal, WalOptions, repair_segment,
+};
+use crate::{Error, ReplayStats, WalSync};
+
+pub(super) fn open(builder: DbBuilder) -> Result<Db, Error> {
+    let settings = &builder.settings;
+    if settings.wal_segment_bytes < PAGE_BYTES as u64 {
+        return Err(Error::Invalid(format!(
+            "wal_segment_bytes is {}, at least {PAGE_BYTES} are needed",
+            settings.wal_segment_bytes
+        )));
+    }
+    let directory = &builder.directory;
+    refuse_unsupported(&**directory)?;
+    let lock = if builder.is_read_only {
+        None
+    } else {
+        Some(prepare(&**directory)?)
+    };
+
+    let head = Head::new(settings.limits);
+    let begin = builder.clock.monotonic();
+    let read = read_log(&**directory, &head)?;
+    let mut replay = read.stats;
+    replay.duration = builder.clock.monotonic().saturating_sub(begin);
+    report(&replay);
+
+    let wal = if builder.is_read_only {
+        None
+    } else {
+        repair(&**directory, &read.repairs)?;
+        sync_last_segment(&**directory, &read.files, settings.wal_sync)?;
+        Some(Wal::new(WalOptions {
+            directory: Arc::clone(directory),
+            clock: Arc::clone(&builder.clock),
+            policy: settings.wal_sync,
+            segment_bytes: settings.wal_segment_bytes,
+            next_number: read.files.next_number,
+            size_bytes: replay.size_bytes,
+        }))
+    };
+    let shared = Arc::new(Shared {
+        directory: Arc::clone(directory),
+        head,
+        wal,
+        lock: Mutex::new(lock),
+        replay,
+        clock: Arc::clone(&builder.clock),
+    });
+    let worker = match settings.wal_sync {
+        WalSync::Interval(interval) if builder.has_worker && !builder.is_read_only => {
+            Some(Worker::start(interval, Arc::clone(&shared))?)
+        }
+        _ => None,
+    };
+    Ok(Db {
+        shared,
+        worker: Mutex::new(worker),
+    })
+}
+
+/// Looks for what would be lost or hidden if this version used the directory.
+pub(crate) fn refuse_unsupported(directory: &dyn Directory) -> Result<(), Error> {
+    let entries = list_or_empty(directory, "").map_err(Error::io("listing the data directory"))?;
+    let is_block = |entry: &&Entry| entry.is_directory && names::is_block(&entry.name);
+    if let Some(block) = entries.iter().find(is_block) {
+        return Err(Error::Unsupported(format!(
+            "the data directory holds blocks ({} and perhaps others), which this version cannot read",
+            block.name
+        )));
+    }
+    if entries.iter().any(|entry| entry.name == names::RESTORE_MARKER) {
+        return Err(Error::Invalid(format!(
+            "a restore into the data directory has not finished (it holds {}); empty it and restore again",
+            names::RESTORE_MARKER
+        )));
+    }
+    let late = list_or_empty(directory, names::LATE_SAMPLES_LOG).map_err(Error::io("listing wbl"))?;
+    if late.iter().any(|entry| entry.size_bytes > 0) {
+        return Err(Error::Unsupported(
+            "the data directory holds a log of out-of-order samples (wbl), which this version cannot read"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Locks the directory and makes sure that there is a log.
+fn prepare(directory: &dyn Directory) -> Result<Arc<dyn File>, Error> {
+    let lock = directory.open(names::LOCK, OpenMode::Lock).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            Error::Locked(names::LOCK.to_owned())
+        } else {
+            Error::io(format!("locking {}", names::LOCK))(error)
+        }
+    })?;
+    directory
+        .create_directory(names::WAL)
+        .and_then(|()| directory.sync_directory(""))
+        .map_err(Error::io(format!("creating {}", names::WAL)))?;
+    Ok(lock)
+}
+
+struct ReadLog {
+    files: LogFiles,
+    repairs: Vec<RepairPlan>,
+    stats: ReplayStats,
+}
+
+fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog, Error> {
+    let files = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
+    let mut stats = ReplayStats::default();
+    if !files.missing.is_empty() {
+        tracing::warn!(numbers = ?files.missing, "segments of the write-ahead log are missing");
+        stats.corruptions += files.missing.len() as u64;
+    }
+    let mut replay = head.replay();
+    let mut repairs = Vec::new();
+    for segment in files.in_order() {
+        let is_last = files.segments.last() == Some(segment);
+        stats.segments += 1;
+        stats.size_bytes += segment.size_bytes;
+        let (plan, malformed) = read_segment(directory, segment, &mut replay)?;
+        stats.corruptions += malformed;
+        let Some(plan) = plan else {
+            continue;
+        };
+        // What the last write left unfinished is what dying during it looks like, not damage.
+        if is_last && plan.first_damage.is_unfinished {
+            stats.had_unfinished_write = true;
+        } else {
+            stats.corruptions += plan.damages;
+        }
+        tracing::warn!(
+            segment = %segment.path,
+            offset = plan.first_damage.offset,
+            damage = %plan.first_damage.message,
+            places = plan.damages,
+            "damage in the write-ahead log; records behind it are read"
+        );
+        repairs.push(plan);
+    }
+    let counts: ReplayCounts = replay.finish();
+    stats.samples = counts.samples;
+    stats.out_of_order = counts.out_of_order;
+    stats.unknown_references = counts.unknown_references;
+    stats.skipped_records = counts.skipped.into_iter().collect();
+    stats.skipped_records.sort_unstable();
+    Ok(ReadLog {
+        files,
+        repairs,
+        stats,
+    })
+}
+
+/// Reads one segment and says what is to be repaired in it, and how many whole records made no sense.
+fn read_segment(
+    directory: &dyn Directory,
+    segment: &SegmentFile,
+    replay: &mut Replay<'_>,
+) -> Result<(Option<RepairPlan>, u64), Error> {
+    let fail = || Error::io(format!("reading {}", segment.path));
+    let mut reader = SegmentReader::open(directory, &segment.path, segment.size_bytes).map_err(fail())?;
+    let mut plan: Option<RepairPlan> = None;
+    let mut malformed = 0;
+    loop {
+        match reader.next_event().map_err(fail())? {
+            SegmentEvent::Record(record) => {
+                let outcome = replay.record(record);
+                if let Some(plan) = &mut plan {
+                    plan.is_inside = true;
+                }
+                if let Err(error) = outcome {
+                    malformed += 1;
+                    // The checksum holds, so it was written like this: nothing to cut out.
+                    tracing::warn!(segment = %segment.path, %error, "a record is not well formed");
+                }
+            }
+            SegmentEvent::Damage(damage) => match &mut plan {
+                Some(plan) => plan.damages += 1,
+                None => {
+                    plan = Some(RepairPlan {
+                        segment: segment.clone(),
+                        first_damage: damage,
+                        damages: 1,
+                        whole_end: reader.whole_end(),
+                        is_inside: false,
+                    });
+                }
+            },
+            SegmentEvent::Unsupported(what) => {
+                return Err(Error::Unsupported(format!("{} uses {what}", segment.path)));
+            }
+            SegmentEvent::End => return Ok((plan, malformed)),
+        }
+    }
+}
+
+/// Repairs what was found. Without room for that the log is left as it is: nothing is ever added to old segments.
+fn repair(directory: &dyn Directory, plans: &[RepairPlan]) -> Result<(), Error> {
+    for plan in plans {
+        match repair_segment(directory, plan) {
+            Err(Error::Full(message)) => {
+                tracing::warn!(%message, segment = %plan.segment.path, "no room to repair; left as it is");
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// What a killed process wrote last may not be durable yet; the policy's promise covers it too.
+fn sync_last_segment(directory: &dyn Directory, files: &LogFiles, policy: WalSync) -> Result<(), Error> {
+    let Some(last) = files.segments.last().filter(|_| policy != WalSync::Os) else {
+        return Ok(());
+    };
+    directory
+        .open(&last.path, OpenMode::Append)
+        .and_then(|file| file.sync())
+        .and_then(|()| directory.sync_directory(names::WAL))
+        .map_err(Error::io(format!("syncing {}", last.path)))
+}
+
+fn report(replay: &ReplayStats) {
+    for (kind, count) in &replay.skipped_records {
+        tracing::warn!(
+            kind,
+            count,
+            "records of the write-ahead log are not supported yet; they stay in it"
+        );
+    }
+    if replay.unknown_references > 0 {
+        tracing::warn!(
+            samples = replay.unknown_references,
+            "samples of series the write-ahead log does not name"
+        );
+    }
+    tracing::info!(
+        segments = replay.segments,
+        samples = replay.samples,
+        duration = ?replay.duration,
+        "write-ahead log read"
+    );
+}

@@ -1,0 +1,11 @@
+//! Codecs of what is on disk: pure functions over bytes, one file per structure.
+
+mod bytes;
+mod checksum;
+pub(crate) mod manifest;
+pub(crate) mod names;
+pub(crate) mod wal_page;
+pub(crate) mod wal_record;
+
+pub(crate) use bytes::{ByteReader, DecodeError, put_bytes, put_signed_varint, put_varint};
+pub(crate) use checksum::Checksum;

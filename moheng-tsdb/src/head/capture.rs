@@ -1,0 +1,195 @@
+//! What a query reads: a copy of the little that changes, shared references to the rest.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use moheng_metrics::{Labels, Select, SeriesOrder};
+
+use super::isolation::ReadPoint;
+use super::page::{PageData, place};
+use super::{Head, SeriesId};
+
+/// All samples of a selection, encoded.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    pub(crate) series: Vec<CapturedSeries>,
+    /// The open chunks of all series.
+    pub(crate) open_bytes: Vec<u8>,
+}
+
+/// The samples of one series, encoded.
+#[derive(Debug)]
+pub(crate) struct CapturedSeries {
+    id: SeriesId,
+    pub(crate) labels: Labels,
+    pub(crate) sealed: Vec<Arc<[u8]>>,
+    /// Where the open chunk is in [`Capture::open_bytes`]; empty when it is not needed.
+    pub(crate) open: Range<usize>,
+    /// The last millisecond that is selected and visible.
+    pub(crate) end_ms: i64,
+}
+
+impl Head {
+    /// Captures the series of a selection that have samples in its range, as they are now.
+    pub(crate) fn capture(&self, select: &Select) -> Capture {
+        let point = self.isolation.read_point();
+        let index = self.index();
+        let ids = index.matching(&select.matchers);
+        let limit = select.limit.unwrap_or(usize::MAX);
+        let early_limit = if select.order == SeriesOrder::Any {
+            limit
+        } else {
+            usize::MAX
+        };
+        let mut capture = Capture {
+            series: Vec::new(),
+            open_bytes: Vec::new(),
+        };
+        self.visit(&ids, |id, slot, data| {
+            capture.add(id, slot, data, &point, select);
+            capture.series.len() < early_limit
+        });
+        let series = &mut capture.series;
+        if select.order != SeriesOrder::Any {
+            series.sort_unstable_by(|a, b| index.compare(a.id, b.id));
+        }
+        series.truncate(limit);
+        for captured in series {
+            captured.labels = index.build(captured.id);
+        }
+        capture
+    }
+
+    /// The names of the labels of the selected series, ascending.
+    pub(crate) fn label_names(&self, select: &Select) -> Vec<String> {
+        if !self.overlaps(select) {
+            return Vec::new();
+        }
+        let index = self.index();
+        let mut names: Vec<&str> = if select.matchers.is_empty() {
+            index.labels.used_names().collect()
+        } else {
+            let mut found = BTreeSet::new();
+            self.visit_in_range(&index.matching(&select.matchers), select, |id| {
+                let labels = index.labels_of(id).iter();
+                found.extend(labels.filter_map(|&label| index.labels.name_id(label)));
+            });
+            found.into_iter().map(|name| index.labels.name(name)).collect()
+        };
+        names.sort_unstable();
+        names.truncate(select.limit.unwrap_or(usize::MAX));
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The values of a label of the selected series, ascending.
+    pub(crate) fn label_values(&self, name: &str, select: &Select) -> Vec<String> {
+        if !self.overlaps(select) {
+            return Vec::new();
+        }
+        let index = self.index();
+        let labels = index.labels.labels_of(name);
+        let mut values: Vec<&str> = if select.matchers.is_empty() {
+            let is_used = |label: &&u32| !index.labels.series(**label).is_empty();
+            labels
+                .iter()
+                .filter(is_used)
+                .map(|&label| index.labels.value(label))
+                .collect()
+        } else {
+            let Some(name) = index.labels.find_name(name) else {
+                return Vec::new();
+            };
+            let mut found = BTreeSet::new();
+            self.visit_in_range(&index.matching(&select.matchers), select, |id| {
+                let labels = index.labels_of(id).iter();
+                found.extend(labels.filter(|&&label| index.labels.name_id(label) == Some(name)));
+            });
+            found
+                .into_iter()
+                .map(|&label| index.labels.value(label))
+                .collect()
+        };
+        values.sort_unstable();
+        values.truncate(select.limit.unwrap_or(usize::MAX));
+        values.into_iter().map(str::to_owned).collect()
+    }
+
+    fn overlaps(&self, select: &Select) -> bool {
+        self.time_range()
+            .is_some_and(|(start_ms, end_ms)| start_ms <= select.end_ms && select.start_ms <= end_ms)
+    }
+
+    /// Calls `visitor` for ids, ascending, whose series has samples in the range.
+    fn visit_in_range(&self, ids: &[SeriesId], select: &Select, mut visitor: impl FnMut(SeriesId)) {
+        self.visit(ids, |id, slot, data| {
+            let range = data
+                .series
+                .get(slot)
+                .and_then(|series| Some((series.start_ms()?, series.end_ms()?)));
+            if range.is_some_and(|(start_ms, end_ms)| start_ms <= select.end_ms && select.start_ms <= end_ms)
+            {
+                visitor(id);
+            }
+            true
+        });
+    }
+
+    /// Calls `visitor(id, place on its page, page)` for ids, ascending, until it returns `false`.
+    fn visit(&self, ids: &[SeriesId], mut visitor: impl FnMut(SeriesId, usize, &PageData) -> bool) {
+        let pages = self.pages();
+        for same_page in ids.chunk_by(|a, b| place(*a).0 == place(*b).0) {
+            let Some(page) = same_page.first().and_then(|&id| pages.get(place(id).0)) else {
+                continue;
+            };
+            let data = page.data();
+            for &id in same_page {
+                if !visitor(id, place(id).1, &data) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Capture {
+    fn add(&mut self, id: SeriesId, slot: usize, data: &PageData, point: &ReadPoint<'_>, select: &Select) {
+        let Some(series) = data.series.get(slot) else {
+            return;
+        };
+        let (Some(start_ms), Some(visible_ms)) = (series.start_ms(), data.visible_end_ms(slot, point)) else {
+            return;
+        };
+        let end_ms = select.end_ms.min(visible_ms);
+        if start_ms > end_ms || visible_ms < select.start_ms {
+            return;
+        }
+        let first = series
+            .sealed
+            .partition_point(|chunk| chunk.end_ms < select.start_ms);
+        let sealed: Vec<_> = series
+            .sealed
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|chunk| chunk.start_ms <= end_ms)
+            .map(|chunk| Arc::clone(&chunk.bytes))
+            .collect();
+        let needs_open = series.open.sample_count() > 0
+            && series.open_start_ms <= end_ms
+            && series.open.end_ms() >= select.start_ms;
+        let open_start = self.open_bytes.len();
+        if needs_open {
+            self.open_bytes.extend_from_slice(series.open.bytes());
+        }
+        if needs_open || !sealed.is_empty() {
+            self.series.push(CapturedSeries {
+                id,
+                labels: Labels::empty(),
+                sealed,
+                open: open_start..self.open_bytes.len(),
+                end_ms,
+            });
+        }
+    }
+}

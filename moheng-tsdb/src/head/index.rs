@@ -1,0 +1,172 @@
+//! [`LabelIndex`]: the labels of every series, and the way from labels to series.
+
+use std::cmp::Ordering;
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use moheng_metrics::Labels;
+
+use super::SeriesId;
+use super::label_table::{LabelId, LabelTable};
+use super::postings;
+
+/// The labels of every series.
+#[derive(Debug, Default)]
+pub(crate) struct LabelIndex {
+    pub(crate) labels: LabelTable,
+    /// The labels of all series one after the other, each series' ascending by name.
+    series_labels: Vec<LabelId>,
+    /// Where the labels of a series end in `series_labels`.
+    series_ends: Vec<u32>,
+    /// (hash, series).
+    by_labels: HashTable<(u32, SeriesId)>,
+    /// All series with samples, ascending.
+    used: Vec<SeriesId>,
+    hasher: FixedState,
+}
+
+impl LabelIndex {
+    /// A hash for [`LabelIndex::find`].
+    pub(crate) fn hash(&self, labels: &Labels) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(labels.packed());
+        hasher.finish() as u32
+    }
+
+    /// The series with exactly these labels.
+    pub(crate) fn find(&self, hash: u32, labels: &Labels) -> Option<SeriesId> {
+        self.by_labels
+            .find(spread(hash), |&(other, id)| {
+                other == hash && self.has_labels(id, labels)
+            })
+            .map(|&(_, id)| id)
+    }
+
+    /// How many series there are, with and without samples: the next id.
+    pub(crate) fn len(&self) -> usize {
+        self.series_ends.len()
+    }
+
+    /// Stores the labels of a new series, which is not found by anything yet; `None` when numbers are used up.
+    pub(crate) fn add(&mut self, labels: &Labels) -> Option<SeriesId> {
+        let id = SeriesId::try_from(self.series_ends.len()).ok()?;
+        let before = self.series_labels.len();
+        for (name, value) in labels {
+            match self.labels.intern(name, value) {
+                Some(label) => self.series_labels.push(label),
+                None => {
+                    self.series_labels.truncate(before);
+                    return None;
+                }
+            }
+        }
+        match u32::try_from(self.series_labels.len()) {
+            Ok(end) => self.series_ends.push(end),
+            Err(_) => {
+                self.series_labels.truncate(before);
+                return None;
+            }
+        }
+        Some(id)
+    }
+
+    /// Lets [`LabelIndex::find`] find a series.
+    pub(crate) fn publish_labels(&mut self, hash: u32, id: SeriesId) {
+        self.by_labels
+            .insert_unique(spread(hash), (hash, id), |&(hash, _)| spread(hash));
+    }
+
+    /// Lets matchers find a series, which has samples now.
+    pub(crate) fn publish_samples(&mut self, id: SeriesId) {
+        postings::insert(&mut self.used, id);
+        let range = self.range(id);
+        for position in range {
+            if let Some(&label) = self.series_labels.get(position) {
+                self.labels.add_series(label, id);
+            }
+        }
+    }
+
+    /// All series with samples, ascending.
+    pub(crate) fn used(&self) -> &[SeriesId] {
+        &self.used
+    }
+
+    /// The labels of a series, ascending by name.
+    pub(crate) fn labels_of(&self, id: SeriesId) -> &[LabelId] {
+        self.series_labels.get(self.range(id)).unwrap_or_default()
+    }
+
+    /// The labels of a series as texts.
+    pub(crate) fn texts_of(&self, id: SeriesId) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.labels_of(id).iter().map(|&label| self.labels.text(label))
+    }
+
+    /// The labels of a series, packed.
+    pub(crate) fn build(&self, id: SeriesId) -> Labels {
+        Labels::from_sorted_pairs(self.texts_of(id))
+    }
+
+    /// The order of the labels of two series.
+    pub(crate) fn compare(&self, a: SeriesId, b: SeriesId) -> Ordering {
+        let (a, b) = (self.labels_of(a), self.labels_of(b));
+        let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+        match (a.get(same), b.get(same)) {
+            (Some(&a), Some(&b)) => self.labels.text(a).cmp(&self.labels.text(b)),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        }
+    }
+
+    fn range(&self, id: SeriesId) -> std::ops::Range<usize> {
+        let end = |id: SeriesId| self.series_ends.get(id as usize).map_or(0, |&end| end as usize);
+        let start = id.checked_sub(1).map_or(0, end);
+        start..end(id).max(start)
+    }
+
+    fn has_labels(&self, id: SeriesId, labels: &Labels) -> bool {
+        self.texts_of(id).eq(labels)
+    }
+}
+
+/// A table wants 64 well mixed bits.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        Labels::from_pairs(pairs.iter().copied())
+    }
+
+    #[test]
+    fn series_are_found_by_labels() {
+        let mut index = LabelIndex::default();
+        let sets = [
+            labels(&[("__name__", "up"), ("job", "a")]),
+            labels(&[("__name__", "up")]),
+            labels(&[("__name__", "up"), ("job", "b")]),
+        ];
+        for set in &sets {
+            let hash = index.hash(set);
+            assert_eq!(index.find(hash, set), None);
+            let id = index.add(set).unwrap();
+            assert_eq!(index.find(hash, set), None, "not published");
+            index.publish_labels(hash, id);
+            assert_eq!(index.find(hash, set), Some(id));
+            assert_eq!(index.build(id), *set);
+        }
+        assert_eq!(index.compare(1, 0), Ordering::Less);
+        assert_eq!(index.compare(0, 2), Ordering::Less);
+        assert_eq!(index.compare(2, 2), Ordering::Equal);
+        assert_eq!(index.used(), [0; 0]);
+        index.publish_samples(2);
+        index.publish_samples(0);
+        assert_eq!(index.used(), [0, 2]);
+        let up = index.labels.find("__name__", "up").unwrap();
+        assert_eq!(index.labels.series(up), [0, 2]);
+    }
+}

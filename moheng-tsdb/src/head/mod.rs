@@ -1,0 +1,114 @@
+//! The head: series and samples in memory, their label index, and how batches get in.
+//!
+//! A series has a dense number, its id, in order of creation. Everything about its labels is in the [`LabelIndex`],
+//! everything about its samples on a page of 1024 neighbouring ids. Pages are the shards: what one target exposes
+//! was created together, so it lies together, and different targets are appended to in parallel.
+
+mod append;
+mod capture;
+mod index;
+mod isolation;
+mod label_table;
+mod matching;
+mod page;
+mod postings;
+mod replay;
+mod series;
+mod stats;
+mod verify;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub(crate) use append::AppendScratch;
+pub(crate) use capture::{Capture, CapturedSeries};
+use index::LabelIndex;
+use isolation::Isolation;
+use page::Page;
+pub(crate) use replay::{Replay, ReplayCounts};
+use stats::HeadCounters;
+
+use crate::Limits;
+
+/// The number of a series in this process: dense, in order of creation, never used again.
+pub(crate) type SeriesId = u32;
+
+/// All series and samples that are in memory.
+///
+/// Locks are taken in this order: `creation`, tails of pages (ascending), `index`, `pages`, data of a page,
+/// `isolation`.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// Held by whoever creates series; the next reference in the log.
+    creation: Mutex<u64>,
+    index: RwLock<LabelIndex>,
+    pages: RwLock<Vec<Arc<Page>>>,
+    isolation: Isolation,
+    scratch: Mutex<Vec<AppendScratch>>,
+    limits: Limits,
+    counters: HeadCounters,
+    time_range: TimeRange,
+}
+
+impl Head {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            creation: Mutex::new(1),
+            index: RwLock::default(),
+            pages: RwLock::default(),
+            isolation: Isolation::default(),
+            scratch: Mutex::default(),
+            limits,
+            counters: HeadCounters::default(),
+            time_range: TimeRange::default(),
+        }
+    }
+
+    /// The first and the last timestamp of all samples.
+    pub(crate) fn time_range(&self) -> Option<(i64, i64)> {
+        self.time_range.get()
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, LabelIndex> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> RwLockWriteGuard<'_, LabelIndex> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pages(&self) -> RwLockReadGuard<'_, Vec<Arc<Page>>> {
+        self.pages.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first and last timestamp, grown without a lock.
+#[derive(Debug)]
+struct TimeRange {
+    start_ms: AtomicI64,
+    end_ms: AtomicI64,
+}
+
+impl Default for TimeRange {
+    fn default() -> Self {
+        Self {
+            start_ms: AtomicI64::new(i64::MAX),
+            end_ms: AtomicI64::new(i64::MIN),
+        }
+    }
+}
+
+impl TimeRange {
+    fn add(&self, start_ms: i64, end_ms: i64) {
+        self.start_ms.fetch_min(start_ms, Ordering::Relaxed);
+        self.end_ms.fetch_max(end_ms, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<(i64, i64)> {
+        let range = (
+            self.start_ms.load(Ordering::Relaxed),
+            self.end_ms.load(Ordering::Relaxed),
+        );
+        (range.0 <= range.1).then_some(range)
+    }
+}

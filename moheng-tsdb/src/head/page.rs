@@ -1,0 +1,105 @@
+//! [`Page`]: the samples of 1024 neighbouring series, with the locks that guard them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use foldhash::fast::FixedState;
+
+use super::SeriesId;
+use super::isolation::{Publishing, ReadPoint};
+use super::series::{Series, Tail};
+
+/// How many series share a page.
+pub(crate) const PAGE_SERIES: u32 = 1024;
+
+/// The samples of [`PAGE_SERIES`] neighbouring series.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// Held by an append from its checks until it is published.
+    tails: Mutex<Vec<Tail>>,
+    /// Changed only while `tails` is held.
+    data: RwLock<PageData>,
+}
+
+/// What queries read.
+#[derive(Debug, Default)]
+pub(crate) struct PageData {
+    pub(crate) series: Vec<Series>,
+    /// How series ended before batches that a running capture may not see: (batch, newest timestamp before it).
+    history: HashMap<u16, Vec<(u64, Option<i64>)>, FixedState>,
+}
+
+/// The page of a series and its place there.
+#[inline]
+pub(crate) fn place(id: SeriesId) -> (usize, usize) {
+    ((id / PAGE_SERIES) as usize, (id % PAGE_SERIES) as usize)
+}
+
+impl Page {
+    pub(crate) fn tails(&self) -> MutexGuard<'_, Vec<Tail>> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn data(&self) -> RwLockReadGuard<'_, PageData> {
+        self.data.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn data_mut(&self) -> RwLockWriteGuard<'_, PageData> {
+        self.data.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PageData {
+    /// Forgets what no running capture needs.
+    pub(crate) fn begin_batch(&mut self, publishing: Publishing) {
+        if self.history.is_empty() {
+            return;
+        }
+        match publishing.oldest_floor {
+            None => self.history.clear(),
+            Some(floor) => self.history.retain(|_, ends| {
+                ends.retain(|&(batch, _)| batch > floor);
+                !ends.is_empty()
+            }),
+        }
+    }
+
+    /// Adds a sample of a batch; returns whether that ended a chunk.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        slot: usize,
+        publishing: Publishing,
+        timestamp_ms: i64,
+        value: f64,
+    ) -> bool {
+        let Some(series) = self.series.get_mut(slot) else {
+            return false;
+        };
+        if series.last_batch != publishing.batch {
+            if publishing
+                .oldest_floor
+                .is_some_and(|floor| series.last_batch > floor)
+            {
+                let before = (series.last_batch, series.end_before_ms);
+                self.history.entry(slot as u16).or_default().push(before);
+            }
+            series.end_before_ms = series.end_ms();
+            series.last_batch = publishing.batch;
+        }
+        series.push(timestamp_ms, value)
+    }
+
+    /// The newest timestamp of a series that a query may see.
+    pub(crate) fn visible_end_ms(&self, slot: usize, point: &ReadPoint<'_>) -> Option<i64> {
+        let series = self.series.get(slot)?;
+        if point.sees(series.last_batch) {
+            return series.end_ms();
+        }
+        let older = self.history.get(&(slot as u16)).map_or(&[][..], Vec::as_slice);
+        older
+            .iter()
+            .find(|(batch, _)| !point.sees(*batch))
+            .map_or(series.end_before_ms, |(_, end_ms)| *end_ms)
+    }
+}

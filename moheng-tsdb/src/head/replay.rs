@@ -1,0 +1,215 @@
+//! [`Replay`]: rebuilds the head from the records of the log.
+
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError, RwLockWriteGuard};
+
+use foldhash::fast::FixedState;
+use moheng_metrics::Labels;
+
+use super::page::{Page, PageData, place};
+use super::series::Tail;
+use super::stats::add;
+use super::{Head, SeriesId};
+use crate::format::DecodeError;
+use crate::format::wal_record::{LoggedSample, RecordKind, read_samples, read_series, record_kind};
+
+/// References below this are looked up in an array; the log of a small server never leaves it.
+const DENSE_REFERENCES: u64 = 1 << 24;
+
+/// In the array of references: unknown.
+const UNKNOWN: SeriesId = SeriesId::MAX;
+
+/// Rebuilds the head from the records of the log, in their order.
+#[derive(Debug)]
+pub(crate) struct Replay<'a> {
+    head: &'a Head,
+    dense: Vec<SeriesId>,
+    sparse: HashMap<u64, SeriesId, FixedState>,
+    reference_max: u64,
+    samples: Vec<LoggedSample>,
+    time_range: Option<(i64, i64)>,
+    counts: ReplayCounts,
+}
+
+/// What the log held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReplayCounts {
+    pub(crate) samples: u64,
+    /// Older than, or at the time of, the newest sample of their series with another value.
+    pub(crate) out_of_order: u64,
+    pub(crate) unknown_references: u64,
+    pub(crate) new_chunks: u64,
+    /// Records of kinds that are not supported yet.
+    pub(crate) skipped: HashMap<&'static str, u64>,
+}
+
+impl Head {
+    /// Starts to rebuild this head, which nobody else uses yet.
+    pub(crate) fn replay(&self) -> Replay<'_> {
+        Replay {
+            head: self,
+            dense: Vec::new(),
+            sparse: HashMap::default(),
+            reference_max: 0,
+            samples: Vec::new(),
+            time_range: None,
+            counts: ReplayCounts::default(),
+        }
+    }
+}
+
+impl Replay<'_> {
+    /// Applies one record.
+    ///
+    /// # Errors
+    ///
+    /// When the record is not well formed. Of a series record the series before the damage are known.
+    pub(crate) fn record(&mut self, record: &[u8]) -> Result<(), DecodeError> {
+        let (kind, body) = record_kind(record)?;
+        match kind {
+            RecordKind::Series => self.series(body),
+            RecordKind::Samples => {
+                let mut samples = std::mem::take(&mut self.samples);
+                let outcome = read_samples(body, &mut samples);
+                if outcome.is_ok() {
+                    self.samples(&samples);
+                }
+                self.samples = samples;
+                outcome
+            }
+            RecordKind::Unsupported(name) => {
+                *self.counts.skipped.entry(name).or_default() += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets queries and appends find what was replayed.
+    pub(crate) fn finish(self) -> ReplayCounts {
+        let head = self.head;
+        let mut next = head.creation.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = (*next).max(self.reference_max + 1);
+        drop(next);
+        let pages = head.pages().clone();
+        let mut used = Vec::new();
+        let mut id: SeriesId = 0;
+        for page in &pages {
+            let mut tails = page.tails();
+            let data = page.data();
+            for (tail, series) in tails.iter_mut().zip(&data.series) {
+                tail.set_from(series);
+                if tail.has_samples && !tail.is_published {
+                    tail.is_published = true;
+                    used.push(id);
+                }
+                id += 1;
+            }
+        }
+        let mut index = head.index_mut();
+        for &id in &used {
+            index.publish_samples(id);
+        }
+        drop(index);
+        if let Some((start_ms, end_ms)) = self.time_range {
+            head.time_range.add(start_ms, end_ms);
+        }
+        add(&head.counters.chunks_created, self.counts.new_chunks);
+        self.counts
+    }
+
+    fn series(&mut self, body: &[u8]) -> Result<(), DecodeError> {
+        let mut found = Ok(());
+        let read = read_series(body, &mut Vec::new(), |reference, pairs| {
+            let is_sorted =
+                pairs.is_sorted_by(|a, b| a.0 < b.0) && pairs.iter().all(|(_, value)| !value.is_empty());
+            let labels = if is_sorted {
+                Labels::from_sorted_pairs(pairs.iter().copied())
+            } else {
+                Labels::from_pairs(pairs.iter().copied())
+            };
+            if labels.is_empty() {
+                found = Err(DecodeError::Invalid("series without labels"));
+                return;
+            }
+            self.reference_max = self.reference_max.max(reference);
+            let (ids, _) = self.head.find_or_create(&[&labels], Some(reference));
+            if let Some(Ok(id)) = ids.first() {
+                self.set_reference(reference, *id);
+            }
+        });
+        read.and(found)
+    }
+
+    fn samples(&mut self, samples: &[LoggedSample]) {
+        let pages = self.head.pages();
+        let mut current: Option<OpenPage<'_>> = None;
+        let (mut start_ms, mut end_ms) = self.time_range.unwrap_or((i64::MAX, i64::MIN));
+        let counts = &mut self.counts;
+        for sample in samples {
+            let id = if sample.reference < DENSE_REFERENCES {
+                self.dense.get(sample.reference as usize).copied()
+            } else {
+                self.sparse.get(&sample.reference).copied()
+            };
+            let Some(id) = id.filter(|&id| id != UNKNOWN) else {
+                counts.unknown_references += 1;
+                continue;
+            };
+            let (number, slot) = place(id);
+            if current.as_ref().is_none_or(|page| page.number != number) {
+                // The guards of the last page go before those of the next come.
+                drop(current.take());
+                current = pages.get(number).map(|page| OpenPage::new(number, page));
+            }
+            let Some(series) = current.as_mut().and_then(|page| page.data.series.get_mut(slot)) else {
+                counts.unknown_references += 1;
+                continue;
+            };
+            let newest = series.end_ms();
+            if newest.is_some_and(|newest| sample.timestamp_ms <= newest) {
+                let is_repeated =
+                    newest == Some(sample.timestamp_ms) && series.open.value_bits() == sample.value.to_bits();
+                counts.out_of_order += u64::from(!is_repeated);
+                continue;
+            }
+            let is_new_chunk = series.push(sample.timestamp_ms, sample.value) || newest.is_none();
+            counts.new_chunks += u64::from(is_new_chunk);
+            counts.samples += 1;
+            start_ms = start_ms.min(sample.timestamp_ms);
+            end_ms = end_ms.max(sample.timestamp_ms);
+        }
+        self.time_range = (start_ms <= end_ms).then_some((start_ms, end_ms));
+    }
+
+    fn set_reference(&mut self, reference: u64, id: SeriesId) {
+        if reference >= DENSE_REFERENCES {
+            self.sparse.insert(reference, id);
+            return;
+        }
+        let position = reference as usize;
+        if self.dense.len() <= position {
+            self.dense.resize(position + 1, UNKNOWN);
+        }
+        if let Some(slot) = self.dense.get_mut(position) {
+            *slot = id;
+        }
+    }
+}
+
+/// A page that stays locked while samples go to it.
+struct OpenPage<'a> {
+    number: usize,
+    data: RwLockWriteGuard<'a, PageData>,
+    _tails: MutexGuard<'a, Vec<Tail>>,
+}
+
+impl<'a> OpenPage<'a> {
+    fn new(number: usize, page: &'a Page) -> Self {
+        let tails = page.tails();
+        Self {
+            number,
+            data: page.data_mut(),
+            _tails: tails,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! [`HeadCursor`]: hands out what was captured, decoding as it goes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use moheng_metrics::{FloatColumns, SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
+
+use crate::chunk::Encoding;
+use crate::head::{Capture, CapturedSeries};
+
+/// Hands out the series of a capture.
+#[derive(Debug)]
+pub(crate) struct HeadCursor {
+    series: std::vec::IntoIter<CapturedSeries>,
+    open_bytes: Arc<[u8]>,
+    start_ms: i64,
+}
+
+impl HeadCursor {
+    pub(crate) fn new(capture: Capture, start_ms: i64) -> Self {
+        Self {
+            series: capture.series.into_iter(),
+            open_bytes: capture.open_bytes.into(),
+            start_ms,
+        }
+    }
+}
+
+impl<'a> SeriesCursor<'a> for HeadCursor {
+    fn next_series(&mut self) -> Result<Option<SelectedSeries<'a>>, SourceError> {
+        Ok(self.series.next().map(|series| SelectedSeries {
+            labels: series.labels,
+            samples: Box::new(HeadSamples {
+                sealed: series.sealed.into_iter(),
+                open: (!series.open.is_empty()).then(|| (Arc::clone(&self.open_bytes), series.open)),
+                start_ms: self.start_ms,
+                end_ms: series.end_ms,
+            }),
+        }))
+    }
+
+    fn remaining_hint(&self) -> Option<usize> {
+        Some(self.series.len())
+    }
+}
+
+/// The samples of one series, a chunk at a time.
+struct HeadSamples {
+    sealed: std::vec::IntoIter<Arc<[u8]>>,
+    open: Option<(Arc<[u8]>, Range<usize>)>,
+    start_ms: i64,
+    end_ms: i64,
+}
+
+impl SampleCursor for HeadSamples {
+    fn read(&mut self, buffer: &mut SampleBuffer) -> Result<bool, SourceError> {
+        loop {
+            let before = buffer.floats.len();
+            if let Some(chunk) = self.sealed.next() {
+                decode(&chunk, &mut buffer.floats)?;
+            } else if let Some((bytes, range)) = self.open.take() {
+                decode(bytes.get(range).unwrap_or_default(), &mut buffer.floats)?;
+            } else {
+                return Ok(false);
+            }
+            cut(&mut buffer.floats, before, self.start_ms, self.end_ms);
+            if buffer.floats.len() > before {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+fn decode(chunk: &[u8], floats: &mut FloatColumns) -> Result<(), SourceError> {
+    Encoding::Xor
+        .decode(chunk, floats)
+        .map_err(|error| SourceError::Corrupt(format!("a chunk in memory: {error}")))
+}
+
+/// Keeps of the samples from the index `from` on only those of the range.
+fn cut(floats: &mut FloatColumns, from: usize, start_ms: i64, end_ms: i64) {
+    let added = floats.timestamps_ms.get(from..).unwrap_or_default();
+    if added.last().is_some_and(|&last| last > end_ms) {
+        let kept = from + added.partition_point(|&time| time <= end_ms);
+        floats.timestamps_ms.truncate(kept);
+        floats.values.truncate(kept);
+    }
+    let added = floats.timestamps_ms.get(from..).unwrap_or_default();
+    if added.first().is_some_and(|&first| first < start_ms) {
+        let dropped = added.partition_point(|&time| time < start_ms);
+        floats.timestamps_ms.drain(from..from + dropped);
+        floats.values.drain(from..from + dropped);
+    }
+}

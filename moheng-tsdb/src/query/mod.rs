@@ -1,0 +1,5 @@
+//! Answers of the read seam.
+
+mod cursor;
+
+pub(crate) use cursor::HeadCursor;

@@ -1,0 +1,140 @@
+//! [`Settings`]: what users tune, with defaults.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use moheng_metrics::{format_duration, parse_duration_ms};
+
+use crate::Error;
+
+/// What users tune.
+///
+/// ```
+/// use moheng_tsdb::{Settings, WalSync};
+///
+/// let mut settings = Settings::default();
+/// settings.wal_sync = "interval=250ms".parse()?;
+/// assert_eq!(settings.wal_sync.to_string(), "interval=250ms");
+/// assert!("sometimes".parse::<WalSync>().is_err());
+/// # Ok::<(), moheng_tsdb::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// When the write-ahead log is made durable.
+    pub wal_sync: WalSync,
+    /// A segment of the write-ahead log is ended before it grows beyond this. Default 128 MiB, as in Prometheus.
+    pub wal_segment_bytes: u64,
+    /// What is too much. No limits by default.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            wal_sync: WalSync::default(),
+            wal_segment_bytes: 128 << 20,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What is too much; `None` means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Series in memory.
+    pub series: Option<usize>,
+    /// Labels of one series, the metric name included.
+    pub labels_per_series: Option<usize>,
+    /// Bytes of one label name.
+    pub label_name_bytes: Option<usize>,
+    /// Bytes of one label value.
+    pub label_value_bytes: Option<usize>,
+}
+
+/// When the write-ahead log is made durable, that is, what a power cut can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WalSync {
+    /// An append returns after its batch is durable; appends of several threads share a sync.
+    Always,
+    /// In the background; a power cut takes at most the samples of this long. A crash of the process takes nothing.
+    Interval(Duration),
+    /// When a segment is full and on close; otherwise when the operating system likes to, as in Prometheus.
+    Os,
+}
+
+impl Default for WalSync {
+    fn default() -> Self {
+        Self::Interval(Duration::from_secs(1))
+    }
+}
+
+impl fmt::Display for WalSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("always"),
+            Self::Interval(interval) => {
+                write!(f, "interval={}", format_duration(interval.as_millis() as i64))
+            }
+            Self::Os => f.write_str("os"),
+        }
+    }
+}
+
+impl FromStr for WalSync {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refuse = |why: &str| {
+            Error::Invalid(format!(
+                "{text:?} is not a sync policy: {why}; expected \"always\", \"interval=DURATION\" or \"os\""
+            ))
+        };
+        match text {
+            "always" => Ok(Self::Always),
+            "os" => Ok(Self::Os),
+            _ => {
+                let duration = text
+                    .strip_prefix("interval=")
+                    .ok_or_else(|| refuse("unknown word"))?;
+                let interval_ms = parse_duration_ms(duration).map_err(|error| refuse(&error.to_string()))?;
+                if interval_ms <= 0 {
+                    return Err(refuse("the interval is zero"));
+                }
+                Ok(Self::Interval(Duration::from_millis(interval_ms as u64)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sync_policies_are_read_as_written() {
+        for (text, expected) in [
+            ("always", WalSync::Always),
+            ("os", WalSync::Os),
+            ("interval=1s", WalSync::Interval(Duration::from_secs(1))),
+            ("interval=100ms", WalSync::Interval(Duration::from_millis(100))),
+        ] {
+            assert_eq!(text.parse::<WalSync>().unwrap(), expected);
+            assert_eq!(expected.to_string(), text);
+        }
+        for text in [
+            "",
+            "Always",
+            "interval",
+            "interval=",
+            "interval=x",
+            "interval=0s",
+            "1s",
+        ] {
+            let error = text.parse::<WalSync>().unwrap_err().to_string();
+            assert!(error.contains("expected \"always\""), "{error}");
+        }
+    }
+}

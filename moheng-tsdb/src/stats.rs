@@ -1,0 +1,105 @@
+//! [`Stats`]: what the database counts, as plain numbers.
+
+use std::time::Duration;
+
+/// A picture of the database. Counters start at zero when it is opened.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What is in memory.
+    pub head: HeadStats,
+    /// What happened to appended samples.
+    pub samples: SampleStats,
+    /// The write-ahead log.
+    pub wal: WalStats,
+    /// How the log was read when the database was opened.
+    pub replay: ReplayStats,
+}
+
+/// What is in memory.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct HeadStats {
+    /// Series with samples.
+    pub series: u64,
+    /// Series created since the database was opened, those of the log included.
+    pub series_created: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Chunks created since the database was opened, those of the log included.
+    pub chunks_created: u64,
+    /// The timestamp of the oldest sample in milliseconds.
+    pub start_ms: Option<i64>,
+    /// The timestamp of the newest sample in milliseconds.
+    pub end_ms: Option<i64>,
+    /// Distinct labels: pairs of a name and a value.
+    pub labels: u64,
+    /// Memory of the texts of label values, in bytes.
+    pub label_text_bytes: u64,
+}
+
+/// What happened to appended samples, counted.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SampleStats {
+    /// Batches.
+    pub batches: u64,
+    /// Stored.
+    pub appended: u64,
+    /// Accepted without effect: the newest sample of the series again.
+    pub repeated: u64,
+    /// Rejected: older than the newest sample of the series.
+    pub out_of_order: u64,
+    /// Rejected: the newest timestamp with another value.
+    pub duplicate_timestamp: u64,
+    /// Rejected: no such series reference.
+    pub unknown_reference: u64,
+    /// Rejected: no labels, or more or longer ones than allowed.
+    pub invalid_labels: u64,
+    /// Rejected: as many series as allowed.
+    pub series_limit: u64,
+}
+
+/// The write-ahead log.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct WalStats {
+    /// The number of the segment that is written to, or will be.
+    pub current_segment: u32,
+    /// The size of all segments in bytes.
+    pub size_bytes: u64,
+    /// Bytes written since the database was opened.
+    pub written_bytes: u64,
+    /// Batches that could not be written.
+    pub failed_writes: u64,
+    /// Syncs (`fdatasync`) since the database was opened.
+    pub sync_count: u64,
+    /// Time they took together.
+    pub sync_time: Duration,
+    /// Whether batches are taken: not closed, not read-only, no failed sync.
+    pub is_writable: bool,
+}
+
+/// How the log was read when the database was opened.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReplayStats {
+    /// How long it took.
+    pub duration: Duration,
+    /// Segments read.
+    pub segments: u64,
+    /// Bytes of these segments.
+    pub size_bytes: u64,
+    /// Samples stored.
+    pub samples: u64,
+    /// Samples that were older than the newest of their series and were left out.
+    pub out_of_order: u64,
+    /// Samples whose series the log does not name.
+    pub unknown_references: u64,
+    /// Places that could not be read: damaged records, missing segments. An unfinished last write is not one.
+    pub corruptions: u64,
+    /// Whether the last write was unfinished: the process or the machine died during it.
+    pub had_unfinished_write: bool,
+    /// Records of kinds that are not supported yet, by name, ascending. They stay in the log.
+    pub skipped_records: Vec<(&'static str, u64)>,
+}

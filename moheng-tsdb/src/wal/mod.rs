@@ -1,0 +1,13 @@
+//! The write-ahead log: segments of records, written before memory changes, read at start.
+
+mod files;
+mod poison;
+mod reader;
+mod repair;
+mod sync;
+mod writer;
+
+pub(crate) use files::{LogFiles, SegmentFile};
+pub(crate) use reader::{SegmentEvent, SegmentReader};
+pub(crate) use repair::{RepairPlan, repair_segment};
+pub(crate) use writer::{LogRecord, Wal, WalOptions};

@@ -1,0 +1,267 @@
+//! [`Wal`]: appends records to segments.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use moheng_metrics::Clock;
+
+use super::poison::Poison;
+use super::sync::GroupSync;
+use crate::format::names;
+use crate::format::wal_page::{Compression, framed_bytes_max, write_record};
+use crate::storage::{Directory, File, OpenMode};
+use crate::{Error, WalStats, WalSync};
+
+/// How a [`Wal`] is opened.
+#[derive(Debug)]
+pub(crate) struct WalOptions {
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policy: WalSync,
+    pub(crate) segment_bytes: u64,
+    /// The number of the first segment that is written.
+    pub(crate) next_number: u32,
+    /// The size of all segments there are.
+    pub(crate) size_bytes: u64,
+}
+
+/// Appends records to segments; shared between threads.
+///
+/// A segment is created with the first record that needs it, and always a new one after opening.
+#[derive(Debug)]
+pub(crate) struct Wal {
+    directory: Arc<dyn Directory>,
+    policy: WalSync,
+    segment_bytes: u64,
+    /// The size of the segments from before opening.
+    size_before_bytes: u64,
+    writer: Mutex<Writer>,
+    sync: GroupSync,
+    poison: Arc<Poison>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// `None` before the first record and after a segment could not be cut back to its last whole record.
+    segment: Option<Segment>,
+    next_number: u32,
+    /// Bytes written since opening.
+    position: u64,
+    /// Scratch: the pages of one append.
+    framed: Vec<u8>,
+    is_closed: bool,
+    failed_writes: u64,
+}
+
+#[derive(Debug)]
+struct Segment {
+    number: u32,
+    file: Arc<dyn File>,
+    /// Where the last whole record ends; nothing is behind it.
+    size_bytes: u64,
+}
+
+/// A record ready to be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogRecord<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) compression: Compression,
+}
+
+impl Wal {
+    pub(crate) fn new(options: WalOptions) -> Self {
+        let poison = Arc::new(Poison::default());
+        Self {
+            directory: options.directory,
+            policy: options.policy,
+            segment_bytes: options.segment_bytes,
+            size_before_bytes: options.size_bytes,
+            writer: Mutex::new(Writer {
+                segment: None,
+                next_number: options.next_number,
+                position: 0,
+                framed: Vec::new(),
+                is_closed: false,
+                failed_writes: 0,
+            }),
+            sync: GroupSync::new(Arc::clone(&poison), options.clock),
+            poison,
+        }
+    }
+
+    /// Writes records with one write, and with [`WalSync::Always`] returns when they are durable.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was logged: the disk is full or failed, or the log is closed or poisoned.
+    pub(crate) fn append(&self, records: &[LogRecord<'_>]) -> Result<(), Error> {
+        let mut writer = self.writer();
+        self.poison.check()?;
+        if writer.is_closed {
+            return Err(Error::Unavailable("it is closed".to_owned()));
+        }
+        let outcome = self.write(&mut writer, records);
+        if outcome.is_err() {
+            writer.failed_writes += 1;
+        }
+        drop(writer);
+        outcome?;
+        match self.policy {
+            WalSync::Always => self.sync.sync(),
+            WalSync::Interval(_) | WalSync::Os => Ok(()),
+        }
+    }
+
+    /// Returns when everything written before is durable, whatever the policy.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed, now or earlier.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.sync.sync()
+    }
+
+    /// Returns when everything written before is as durable as the policy promises.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed, now or earlier.
+    pub(crate) fn sync_as_promised(&self) -> Result<(), Error> {
+        match self.policy {
+            WalSync::Os => self.poison.check(),
+            WalSync::Always | WalSync::Interval(_) => self.sync.sync(),
+        }
+    }
+
+    /// Syncs when the policy has an interval, whatever time it is.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed, now or earlier.
+    pub(crate) fn sync_in_background(&self) -> Result<(), Error> {
+        match self.policy {
+            WalSync::Interval(_) if !self.poison.is_set() => self.sync.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Syncs when the policy has an interval and it is over.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed.
+    pub(crate) fn sync_if_due(&self) -> Result<(), Error> {
+        match self.policy {
+            WalSync::Interval(interval) if !self.poison.is_set() && self.sync.is_due(interval) => {
+                self.sync.sync()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes everything durable and refuses later records.
+    ///
+    /// # Errors
+    ///
+    /// When a sync failed, now or earlier.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        self.writer().is_closed = true;
+        self.sync.sync()
+    }
+
+    /// Where the log ends: a segment, and how much of it is whole records.
+    pub(crate) fn end(&self) -> (u32, u64) {
+        let writer = self.writer();
+        match &writer.segment {
+            Some(segment) => (segment.number, segment.size_bytes),
+            None => (writer.next_number, 0),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> WalStats {
+        let sync = self.sync.stats();
+        let writer = self.writer();
+        WalStats {
+            current_segment: writer
+                .segment
+                .as_ref()
+                .map_or(writer.next_number, |segment| segment.number),
+            size_bytes: self.size_before_bytes + writer.position,
+            written_bytes: writer.position,
+            failed_writes: writer.failed_writes,
+            sync_count: sync.count,
+            sync_time: sync.time,
+            is_writable: !writer.is_closed && !self.poison.is_set(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, records: &[LogRecord<'_>]) -> Result<(), Error> {
+        let needed: u64 = records
+            .iter()
+            .map(|record| framed_bytes_max(record.bytes.len()))
+            .sum();
+        let is_full = |segment: &Segment| {
+            segment.size_bytes > 0 && segment.size_bytes.saturating_add(needed) > self.segment_bytes
+        };
+        if writer.segment.as_ref().is_none_or(is_full) {
+            self.start_segment(writer)?;
+        }
+        let Some(segment) = &mut writer.segment else {
+            return Err(Error::Unavailable("it has no segment".to_owned()));
+        };
+        writer.framed.clear();
+        for record in records {
+            let offset = segment.size_bytes + writer.framed.len() as u64;
+            write_record(record.bytes, record.compression, offset, &mut writer.framed);
+        }
+        if let Err(error) = segment.file.append(&writer.framed) {
+            // The next record must follow the last whole one, or no reader finds it.
+            let path = names::wal_segment(segment.number);
+            if let Err(error) = segment.file.truncate(segment.size_bytes) {
+                tracing::error!(segment = %path, %error, "cannot cut a failed write; starting a new segment");
+                writer.segment = None;
+            }
+            return Err(Error::io(format!("writing {path}"))(error));
+        }
+        segment.size_bytes += writer.framed.len() as u64;
+        writer.position += writer.framed.len() as u64;
+        self.sync.set_written(writer.position);
+        Ok(())
+    }
+
+    /// Creates the next segment. Its name is durable before anything is in it.
+    fn start_segment(&self, writer: &mut Writer) -> Result<(), Error> {
+        let number = writer.next_number;
+        let path = names::wal_segment(number);
+        let file = match self.directory.open(&path, OpenMode::Create) {
+            // Left by an attempt of ours whose directory sync failed is impossible: that poisons.
+            Err(error) => return Err(Error::io(format!("creating {path}"))(error)),
+            Ok(file) => file,
+        };
+        if let Err(error) = self.directory.sync_directory(names::WAL) {
+            self.poison.set(format!(
+                "a sync of the directory {} failed: {error}; reopen the database",
+                names::WAL
+            ));
+            return Err(Error::io(format!("syncing {}", names::WAL))(error));
+        }
+        writer.next_number = number
+            .checked_add(1)
+            .ok_or_else(|| Error::Unavailable("segment numbers are used up".to_owned()))?;
+        self.sync.add_file(Arc::clone(&file));
+        let had_segment = writer.segment.is_some();
+        writer.segment = Some(Segment {
+            number,
+            file,
+            size_bytes: 0,
+        });
+        if had_segment {
+            // A full segment is made durable under every policy.
+            self.sync.sync()?;
+        }
+        Ok(())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

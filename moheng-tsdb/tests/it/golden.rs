@@ -1,0 +1,1 @@
+//! A log written by an earlier version must open for ever.
