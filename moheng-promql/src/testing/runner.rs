@@ -1,0 +1,301 @@
+//! The runner: executes scripts against the engine over a memory source.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moheng_metrics::{AppendBatch, MemorySource, SampleSink, SystemClock};
+use regex_automata::meta::Regex;
+
+use super::compare::{compare_instant, compare_matrix};
+use super::script::{Command, Eval, EvalTime, Expectation, LoadSeries, MessagePattern, Script, ScriptError};
+use crate::{
+    Annotations, Engine, EngineSettings, Expr, ExprKind, InstantQuery, InstantSample, ParserOptions, QueryError,
+    QueryOutput, QueryValue, RangeQuery, Visitor, parse_with,
+};
+
+/// Functions whose value changes with the evaluation time even where all selectors are fixed by `@`.
+const TIME_FUNCTIONS: [&str; 15] = [
+    "time", "timestamp", "minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month",
+    "month", "year", "predict_linear", "start", "end", "range", "step",
+];
+const MINUTE_MS: i64 = 60_000;
+
+/// Runs scripts.
+#[derive(Debug)]
+pub struct Runner {
+    engine: Engine,
+    source: MemorySource,
+}
+
+/// What came out of a script.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many evaluations the script has.
+    pub total: usize,
+    /// How many came out as expected.
+    pub passed: usize,
+    /// What went wrong in the others.
+    pub failures: Vec<String>,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runner {
+    /// A runner with the settings that scripts are written for.
+    pub fn new() -> Self {
+        let settings = EngineSettings {
+            max_samples: 10_000_000,
+            timeout: Duration::from_secs(100),
+            delayed_name_removal: true,
+            parser: parser_options(),
+            ..EngineSettings::default()
+        };
+        Self::with_settings(settings)
+    }
+
+    /// A runner with other settings.
+    pub fn with_settings(settings: EngineSettings) -> Self {
+        Self {
+            engine: Engine::new(settings, Arc::new(SystemClock::new())),
+            source: MemorySource::new(),
+        }
+    }
+
+    /// Runs a script; what it loads stays for the next one unless that clears.
+    ///
+    /// # Errors
+    ///
+    /// When the script cannot be read.
+    pub fn run(&mut self, text: &str) -> Result<Report, ScriptError> {
+        let script = Script::parse(text)?;
+        let mut report = Report::default();
+        for command in &script.commands {
+            match command {
+                Command::Clear => self.source = MemorySource::new(),
+                Command::Load(series) => self.load(series),
+                Command::Eval(eval) => {
+                    report.total += 1;
+                    match self.evaluate(eval) {
+                        Ok(()) => report.passed += 1,
+                        Err(message) => report
+                            .failures
+                            .push(format!("line {}: {}: {message}", eval.line, eval.query)),
+                    }
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    fn load(&self, all: &[LoadSeries]) {
+        let mut batch = AppendBatch::new();
+        for series in all {
+            for (timestamp_ms, value) in &series.samples {
+                batch.push_labels(&series.labels, *timestamp_ms, *value);
+            }
+        }
+        // Out of order samples are refused one by one, as scripts expect.
+        let _ = self.source.append(&batch);
+    }
+
+    fn evaluate(&self, eval: &Eval) -> Result<(), String> {
+        let result = match eval.time {
+            EvalTime::Instant(time_ms) => self.instant(&eval.query, time_ms),
+            EvalTime::Range(start_ms, end_ms, step_ms) => self.range(&eval.query, start_ms, end_ms, step_ms),
+        };
+        let failure = eval.expectations.iter().find_map(|expectation| match expectation {
+            Expectation::Fail(pattern) => Some(pattern),
+            _ => None,
+        });
+        let output = match (result, failure) {
+            (Err(error), Some(pattern)) if matches(pattern, &error.to_string()) => return Ok(()),
+            (Err(error), _) => return Err(format!("fails: {error}")),
+            (Ok(_), Some(pattern)) => return Err(format!("succeeds, expected failure {pattern:?}")),
+            (Ok(output), None) => output,
+        };
+        check_annotations(eval, &output.annotations)?;
+        match eval.time {
+            EvalTime::Range(start_ms, _, step_ms) => match &output.value {
+                QueryValue::Matrix(matrix) => compare_matrix(&eval.series, matrix, start_ms, step_ms),
+                other => Err(format!("unexpected kind of result: {other:?}")),
+            },
+            EvalTime::Instant(time_ms) => self.check_instant(eval, time_ms, &output.value),
+        }
+    }
+
+    fn check_instant(&self, eval: &Eval, time_ms: i64, value: &QueryValue) -> Result<(), String> {
+        for expectation in &eval.expectations {
+            match (expectation, value) {
+                (Expectation::RangeVector(start_ms, _, step_ms), QueryValue::Matrix(matrix)) => {
+                    return compare_matrix(&eval.series, matrix, *start_ms, *step_ms);
+                }
+                (Expectation::Text(expected), QueryValue::String { value, .. }) if expected == value => {
+                    return Ok(());
+                }
+                (Expectation::RangeVector(..) | Expectation::Text(_), other) => {
+                    return Err(format!("unexpected result: {other:?}"));
+                }
+                _ => {}
+            }
+        }
+        let is_ordered = eval
+            .expectations
+            .iter()
+            .any(|expectation| matches!(expectation, Expectation::Ordered));
+        compare_instant(eval, value, is_ordered)?;
+        self.check_fixed(eval, time_ms)?;
+        self.check_as_range(eval, time_ms)
+    }
+
+    /// With `@` at every selector the result is the same at any evaluation time.
+    fn check_fixed(&self, eval: &Eval, time_ms: i64) -> Result<(), String> {
+        let Ok(expr) = parse_with(&eval.query, parser_options()) else {
+            return Ok(());
+        };
+        let mut finder = SelectorFinder::default();
+        finder.visit(&expr);
+        if finder.depends_on_time {
+            return Ok(());
+        }
+        let mut query = eval.query.clone();
+        finder.unfixed_ends.sort_unstable();
+        for end in finder.unfixed_ends.iter().rev() {
+            query.insert_str(*end, &format!(" @ {}", time_ms as f64 / 1000.0));
+        }
+        for other_ms in [-10 * time_ms, 0, time_ms / 5, time_ms, 10 * time_ms] {
+            let at = |message: String| format!("as {query:?} at {other_ms} ms: {message}");
+            let output = self.instant(&query, other_ms).map_err(|error| at(error.to_string()))?;
+            compare_instant(eval, &output.value, false).map_err(at)?;
+        }
+        Ok(())
+    }
+
+    /// The middle step of a range query has the same result.
+    fn check_as_range(&self, eval: &Eval, time_ms: i64) -> Result<(), String> {
+        let reads_range = ["start()", "end()", "range()", "step()"]
+            .iter()
+            .any(|call| eval.query.contains(call));
+        if reads_range {
+            return Ok(());
+        }
+        let as_range = |message: String| format!("as range query: {message}");
+        let output = self
+            .range(&eval.query, time_ms - MINUTE_MS, time_ms + MINUTE_MS, MINUTE_MS)
+            .map_err(|error| as_range(error.to_string()))?;
+        let QueryValue::Matrix(matrix) = output.value else {
+            return Err(as_range("not a matrix".to_owned()));
+        };
+        let middle = |series: &crate::RangeSeries| {
+            let sample = series.samples.iter().find(|sample| sample.timestamp_ms == time_ms)?;
+            Some(InstantSample {
+                labels: series.labels.clone(),
+                sample: *sample,
+            })
+        };
+        let elements: Vec<InstantSample> = matrix.iter().filter_map(middle).collect();
+        let value = match (eval.scalar, elements.as_slice()) {
+            (Some(_), [element]) => QueryValue::Scalar(element.sample),
+            _ => QueryValue::Vector(elements),
+        };
+        compare_instant(eval, &value, false).map_err(as_range)
+    }
+
+    fn instant(&self, query: &str, time_ms: i64) -> Result<QueryOutput, QueryError> {
+        self.engine.instant(&self.source, &InstantQuery::new(query, time_ms))
+    }
+
+    fn range(&self, query: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> Result<QueryOutput, QueryError> {
+        self.engine
+            .range(&self.source, &RangeQuery::new(query, start_ms, end_ms, step_ms))
+    }
+}
+
+fn parser_options() -> ParserOptions {
+    ParserOptions::new().with_experimental_functions(true)
+}
+
+/// Finds where `@` can be added.
+#[derive(Default)]
+struct SelectorFinder {
+    unfixed_ends: Vec<usize>,
+    depends_on_time: bool,
+}
+
+impl Visitor for SelectorFinder {
+    fn visit(&mut self, expr: &Expr) {
+        let modifiers = match expr.kind() {
+            ExprKind::Selector(selector) => &selector.modifiers,
+            ExprKind::Range(range) => &range.selector.modifiers,
+            ExprKind::Subquery(subquery) => &subquery.modifiers,
+            ExprKind::Call(call) => {
+                self.depends_on_time |= TIME_FUNCTIONS.contains(&call.function.name());
+                self.visit_children(expr);
+                return;
+            }
+            _ => {
+                self.visit_children(expr);
+                return;
+            }
+        };
+        if modifiers.at.is_none() {
+            self.unfixed_ends.push(expr.span().end as usize);
+        }
+        if matches!(expr.kind(), ExprKind::Subquery(_)) {
+            // What is inside a fixed subquery is fixed by it, but may still ask for the time.
+            let mut inside = Self::default();
+            inside.visit_children(expr);
+            self.depends_on_time |= inside.depends_on_time;
+        }
+    }
+}
+
+fn check_annotations(eval: &Eval, annotations: &Annotations) -> Result<(), String> {
+    let mut warnings = Vec::new();
+    let mut infos = Vec::new();
+    for expectation in &eval.expectations {
+        match expectation {
+            Expectation::Warn(pattern) => warnings.push(pattern),
+            Expectation::Info(pattern) => infos.push(pattern),
+            Expectation::NoWarn if !annotations.warnings.is_empty() => {
+                return Err(format!("unexpected warnings {:?}", annotations.warnings));
+            }
+            Expectation::NoInfo if !annotations.infos.is_empty() => {
+                return Err(format!("unexpected infos {:?}", annotations.infos));
+            }
+            _ => {}
+        }
+    }
+    check_messages(&warnings, &annotations.warnings)?;
+    check_messages(&infos, &annotations.infos)
+}
+
+/// Every pattern must be met, and once there is one, every message must meet one.
+fn check_messages(patterns: &[&MessagePattern], messages: &[String]) -> Result<(), String> {
+    if patterns.is_empty() {
+        return Ok(());
+    }
+    for pattern in patterns {
+        if !messages.iter().any(|message| matches(pattern, message)) {
+            return Err(format!("expected {pattern:?}, got {messages:?}"));
+        }
+    }
+    let is_unexpected =
+        |message: &&String| !patterns.iter().any(|pattern| matches(pattern, message));
+    match messages.iter().find(is_unexpected) {
+        Some(message) => Err(format!("unexpected annotation {message:?}")),
+        None => Ok(()),
+    }
+}
+
+fn matches(pattern: &MessagePattern, message: &str) -> bool {
+    match pattern {
+        MessagePattern::Any => true,
+        MessagePattern::Text(text) => text == message,
+        MessagePattern::Regex(regex) => Regex::new(regex).is_ok_and(|regex| regex.is_match(message)),
+    }
+}
