@@ -3,8 +3,10 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::CollectError;
+use crate::open_files::{FromStart, OpenFiles};
 use crate::proc::{MalformedFile, text};
 
 /// No file of the kernel that is read here comes near this size, even with thousands of CPUs.
@@ -16,11 +18,25 @@ const ATTRIBUTE_BYTES_MAX: usize = 4096;
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// Shared with the folders below; none where every read opens its file anew.
+    open_files: Option<Arc<OpenFiles>>,
 }
 
 impl Folder {
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            open_files: None,
+        }
+    }
+
+    /// Keeps files open between reads, which costs a fraction of opening them again. Only for trees whose files are
+    /// never replaced by others of the same name, as those of the kernel are not.
+    pub(crate) fn kept_open(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            open_files: Some(Arc::default()),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -28,7 +44,10 @@ impl Folder {
     }
 
     pub(crate) fn folder(&self, relative: &str) -> Self {
-        Self::new(self.path.join(relative))
+        Self {
+            path: self.path.join(relative),
+            open_files: self.open_files.clone(),
+        }
     }
 
     /// Whether there is a file or directory of that name.
@@ -39,13 +58,15 @@ impl Folder {
     /// A whole file.
     pub(crate) fn read(&self, relative: &str) -> Result<Vec<u8>, CollectError> {
         let path = self.path.join(relative);
-        let mut content = Vec::with_capacity(ATTRIBUTE_BYTES_MAX);
-        let read = File::open(&path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content));
-        match read {
-            Ok(length) if length as u64 > FILE_BYTES_MAX => {
+        let content = match &self.open_files {
+            Some(open_files) => open_files.with(&path, |file| read_all(&mut FromStart::of(file))),
+            None => File::open(&path).and_then(|mut file| read_all(&mut file)),
+        };
+        match content {
+            Ok(content) if content.len() as u64 > FILE_BYTES_MAX => {
                 Err(MalformedFile::whole("the file is larger than 64 MiB").at(path))
             }
-            Ok(_) => Ok(content),
+            Ok(content) => Ok(content),
             Err(error) => Err(CollectError::from_io(&path, error)),
         }
     }
@@ -68,7 +89,11 @@ impl Folder {
     pub(crate) fn attribute(&self, relative: &str) -> Result<String, CollectError> {
         let path = self.path.join(relative);
         let mut page = [0; ATTRIBUTE_BYTES_MAX];
-        match File::open(&path).and_then(|mut file| read_page(&mut file, &mut page)) {
+        let read = match &self.open_files {
+            Some(open_files) => open_files.with(&path, |file| read_page(&mut FromStart::of(file), &mut page)),
+            None => File::open(&path).and_then(|mut file| read_page(&mut file, &mut page)),
+        };
+        match read {
             Ok(length) => Ok(text(page[..length].trim_ascii()).into_owned()),
             Err(error) => Err(CollectError::from_io(&path, error)),
         }
@@ -87,7 +112,11 @@ impl Folder {
 
     /// The names in a directory, ascending.
     pub(crate) fn list(&self, relative: &str) -> Result<Vec<String>, CollectError> {
-        let path = self.path.join(relative);
+        let path = if relative.is_empty() {
+            self.path.clone()
+        } else {
+            self.path.join(relative)
+        };
         let entries = fs::read_dir(&path).map_err(|error| CollectError::from_io(&path, error))?;
         let mut names = Vec::new();
         for entry in entries {
@@ -113,10 +142,16 @@ impl Folder {
     }
 }
 
+fn read_all(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(ATTRIBUTE_BYTES_MAX);
+    reader.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// One `read`: some drivers answer only the first, and none needs a second.
-fn read_page(file: &mut File, page: &mut [u8]) -> io::Result<usize> {
+fn read_page(reader: &mut impl Read, page: &mut [u8]) -> io::Result<usize> {
     loop {
-        match file.read(page) {
+        match reader.read(page) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }

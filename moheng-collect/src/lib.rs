@@ -31,6 +31,8 @@ mod files;
 #[cfg(feature = "host")]
 mod host;
 #[cfg(feature = "host")]
+mod open_files;
+#[cfg(feature = "host")]
 mod proc;
 #[cfg(feature = "scrape")]
 mod relabel;

@@ -24,7 +24,7 @@ struct Arp {
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Arp {
-        proc: Folder::new(&options.roots.proc),
+        proc: Folder::kept_open(&options.roots.proc),
         devices: Filter::new(NAME, &options.arp.devices)?,
         uses_netlink: options.arp.netlink,
     }))

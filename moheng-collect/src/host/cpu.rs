@@ -61,7 +61,7 @@ pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostErr
     let bugs = pattern(&options.cpu.bugs_include)?;
     let has_info = options.cpu.info || flags.is_some() || bugs.is_some();
     Ok(Box::new(Cpu {
-        proc: Folder::new(&options.roots.proc),
+        proc: Folder::kept_open(&options.roots.proc),
         sys: Folder::new(&options.roots.sys),
         has_guest: options.cpu.guest,
         info: has_info.then(|| InfoOptions {

@@ -124,7 +124,7 @@ struct Diskstats {
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Diskstats {
-        proc: Folder::new(&options.roots.proc),
+        proc: Folder::kept_open(&options.roots.proc),
         sys: Folder::new(&options.roots.sys),
         udev: Folder::new(&options.roots.udev_data),
         devices: Filter::new(NAME, &options.disks)?,

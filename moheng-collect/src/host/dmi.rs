@@ -1,10 +1,13 @@
 //! Collector `dmi`: what the firmware says about the machine.
 
+use std::sync::OnceLock;
+
 use moheng_metrics::MetricFamily;
 
+use super::HostOptions;
 use super::families::{append, gauge, push};
-use super::function::Roots;
-use crate::CollectError;
+use crate::files::Folder;
+use crate::{CollectError, Collector};
 
 pub(super) const NAME: &str = "dmi";
 
@@ -32,20 +35,40 @@ const LABELS: [(&str, &str); 20] = [
     ("system_vendor", "sys_vendor"),
 ];
 
-pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
-    let folder = roots.sys.folder("class/dmi/id");
-    folder.list("")?;
-    // Serial numbers and UUIDs are for root only.
-    let known: Vec<(&str, String)> = LABELS
-        .iter()
-        .filter_map(|(label, file)| Some((*label, folder.attribute_if_known(file)?)))
-        .collect();
-    let labels: Vec<_> = known
-        .iter()
-        .map(|(label, value)| (*label, value.as_str()))
-        .collect();
-    let mut family = gauge("node_dmi_info", "1; the labels describe the hardware.");
-    push(&mut family, &labels, 1.0);
-    append(out, [family]);
-    Ok(())
+#[derive(Debug)]
+struct Dmi {
+    sys: Folder,
+    /// Does not change while the machine runs.
+    known: OnceLock<Vec<(&'static str, String)>>,
+}
+
+pub(super) fn build(options: &HostOptions) -> Box<dyn Collector> {
+    Box::new(Dmi {
+        sys: Folder::new(&options.roots.sys),
+        known: OnceLock::new(),
+    })
+}
+
+impl Collector for Dmi {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn collect(&self, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
+        let folder = self.sys.folder("class/dmi/id");
+        folder.list("")?;
+        let known = self.known.get_or_init(|| {
+            // Serial numbers and UUIDs are for root only.
+            let known = |&(label, file)| Some((label, folder.attribute_if_known(file)?));
+            LABELS.iter().filter_map(known).collect()
+        });
+        let labels: Vec<_> = known
+            .iter()
+            .map(|(label, value)| (*label, value.as_str()))
+            .collect();
+        let mut family = gauge("node_dmi_info", "1; the labels describe the hardware.");
+        push(&mut family, &labels, 1.0);
+        append(out, [family]);
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
 //! Collector `filesystem`: space and files of mounted filesystems.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,22 +32,14 @@ struct Filesystem {
     mount_points: Filter,
     fs_types: Filter,
     mount_timeout: Duration,
+    source: Arc<dyn SpaceSource>,
     runner: Runner,
     /// Mounts that have not answered, by path.
     stuck: Mutex<HashMap<Vec<u8>, Arc<Task<AskSpace>>>>,
 }
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
-    let root = options.roots.root_fs.as_os_str().as_encoded_bytes();
-    Ok(Box::new(Filesystem {
-        proc: Folder::new(&options.roots.proc),
-        root: root.strip_suffix(b"/").unwrap_or(root).to_vec(),
-        mount_points: Filter::new(NAME, &options.filesystem.mount_points)?,
-        fs_types: Filter::new(NAME, &options.filesystem.fs_types)?,
-        mount_timeout: options.filesystem.mount_timeout,
-        runner: Runner::new("moheng-mounts", THREADS_MAX),
-        stuck: Mutex::default(),
-    }))
+    Ok(Box::new(Filesystem::new(options, Arc::new(Kernel))?))
 }
 
 impl Collector for Filesystem {
@@ -69,6 +62,20 @@ impl Collector for Filesystem {
 }
 
 impl Filesystem {
+    fn new(options: &HostOptions, source: Arc<dyn SpaceSource>) -> Result<Self, HostError> {
+        let root = options.roots.root_fs.as_os_str().as_encoded_bytes();
+        Ok(Self {
+            proc: Folder::kept_open(&options.roots.proc),
+            root: root.strip_suffix(b"/").unwrap_or(root).to_vec(),
+            mount_points: Filter::new(NAME, &options.filesystem.mount_points)?,
+            fs_types: Filter::new(NAME, &options.filesystem.fs_types)?,
+            mount_timeout: options.filesystem.mount_timeout,
+            source,
+            runner: Runner::new("moheng-mounts", THREADS_MAX),
+            stuck: Mutex::default(),
+        })
+    }
+
     /// The mounts of the first process are those of the host, where this process may see it.
     fn read_mounts(&self) -> Result<(&'static str, Vec<u8>), CollectError> {
         let (first, own) = ("1/mountinfo", "self/mountinfo");
@@ -112,6 +119,7 @@ impl Filesystem {
                 Some(task) => Arc::clone(task),
                 None => Task::new(AskSpace {
                     path: mount.path.clone(),
+                    source: Arc::clone(&self.source),
                 }),
             })
             .collect();
@@ -146,17 +154,31 @@ struct MountLabels {
     mount_point: String,
 }
 
-/// Asking a mount whose server is gone may take for ever.
+/// Knows the space of mounted filesystems. Asking a mount whose server is gone may take for ever.
+trait SpaceSource: Debug + Send + Sync {
+    fn space(&self, path: &[u8]) -> io::Result<FilesystemSpace>;
+}
+
+#[derive(Debug)]
+struct Kernel;
+
+impl SpaceSource for Kernel {
+    fn space(&self, path: &[u8]) -> io::Result<FilesystemSpace> {
+        system::space(path)
+    }
+}
+
 #[derive(Debug)]
 struct AskSpace {
     path: Vec<u8>,
+    source: Arc<dyn SpaceSource>,
 }
 
 impl Job for AskSpace {
     type Output = io::Result<FilesystemSpace>;
 
     fn run(&self) -> Self::Output {
-        system::space(&self.path)
+        self.source.space(&self.path)
     }
 }
 
@@ -264,29 +286,4 @@ fn error_text(error: &io::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roots_are_whole_directories() {
-        #[track_caller]
-        fn check(mount_point: &str, root: &str, expected: &str) {
-            assert_eq!(
-                strip_root(mount_point.as_bytes(), root.as_bytes()),
-                expected.as_bytes()
-            );
-        }
-        check("/", "", "/");
-        check("/boot", "", "/boot");
-        check("/host", "/host", "/");
-        check("/host/boot", "/host", "/boot");
-        check("/hostile", "/host", "/hostile");
-        check("/", "/host", "/");
-    }
-
-    #[test]
-    fn errors_are_plain_words() {
-        let error = io::Error::from_raw_os_error(13);
-        assert_eq!(error_text(&error), "permission denied");
-    }
-}
+mod tests;

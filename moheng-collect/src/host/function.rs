@@ -28,7 +28,7 @@ pub(super) fn collector(name: &'static str, roots: &HostRoots, collect: Collect)
     Box::new(Function {
         name,
         roots: Roots {
-            proc: Folder::new(&roots.proc),
+            proc: Folder::kept_open(&roots.proc),
             sys: Folder::new(&roots.sys),
             root_fs: Folder::new(&roots.root_fs),
         },

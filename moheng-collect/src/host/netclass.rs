@@ -125,7 +125,7 @@ struct Netclass {
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Netclass {
-        sys: Folder::new(&options.roots.sys),
+        sys: Folder::kept_open(&options.roots.sys),
         devices: Filter::new(NAME, &options.netclass.devices)?,
         ignores_invalid_speed: options.netclass.ignore_invalid_speed,
     }))

@@ -71,7 +71,7 @@ struct Netdev {
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Netdev {
-        proc: Folder::new(&options.roots.proc),
+        proc: Folder::kept_open(&options.roots.proc),
         devices: Filter::new(NAME, &options.netdev.devices)?,
         options: options.netdev.clone(),
     }))

@@ -1,12 +1,12 @@
 //! Collector `netstat`: counts of the network protocols.
 
-use moheng_metrics::{MetricFamily, MetricKind, Pattern};
+use moheng_metrics::{MetricFamily, MetricKind};
 
 use super::HostOptions;
-use super::filter::unanchored;
+use super::filter::FieldNames;
 use crate::files::Folder;
+use crate::proc::snmp;
 use crate::proc::snmp::ProtocolCount;
-use crate::proc::{snmp, text};
 use crate::{CollectError, Collector, HostError};
 
 pub(super) const NAME: &str = "netstat";
@@ -14,13 +14,13 @@ pub(super) const NAME: &str = "netstat";
 #[derive(Debug)]
 struct Netstat {
     proc: Folder,
-    fields: Pattern,
+    fields: FieldNames,
 }
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Netstat {
-        proc: Folder::new(&options.roots.proc),
-        fields: unanchored(NAME, &options.fields.netstat)?,
+        proc: Folder::kept_open(&options.roots.proc),
+        fields: FieldNames::new(NAME, "node_netstat_", &options.fields.netstat)?,
     }))
 }
 
@@ -47,10 +47,13 @@ impl Collector for Netstat {
 
 impl Netstat {
     fn append(&self, counts: &[ProtocolCount<'_>], out: &mut Vec<MetricFamily>) {
+        let mut field = Vec::new();
         for count in counts {
-            let field = format!("{}_{}", text(count.protocol), text(count.name));
-            if self.fields.is_match(&field) {
-                let name = format!("node_netstat_{field}");
+            field.clear();
+            field.extend_from_slice(count.protocol);
+            field.push(b'_');
+            field.extend_from_slice(count.name);
+            if let Some(name) = self.fields.metric_name(&field) {
                 let help = "A count of the network protocol.";
                 out.push(MetricFamily::single(name, MetricKind::Untyped, help, count.value));
             }

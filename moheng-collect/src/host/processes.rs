@@ -16,8 +16,10 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
     let mut thread_count = 0;
     let mut process_states: BTreeMap<String, u32> = BTreeMap::new();
     let mut thread_states: BTreeMap<String, u32> = BTreeMap::new();
-    for process in roots.proc.list_numbered("", "")? {
-        let folder = roots.proc.folder(&process.to_string());
+    // The files of processes come and go.
+    let proc = Folder::new(roots.proc.path());
+    for process in proc.list_numbered("", "")? {
+        let folder = proc.folder(&process.to_string());
         let Some(stat) = read_stat(&folder)? else { continue };
         process_count += 1;
         thread_count += stat.threads;

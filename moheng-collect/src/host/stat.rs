@@ -31,7 +31,7 @@ struct Stat {
 
 pub(super) fn build(options: &HostOptions) -> Box<dyn Collector> {
     Box::new(Stat {
-        proc: Folder::new(&options.roots.proc),
+        proc: Folder::kept_open(&options.roots.proc),
         has_softirqs: options.stat_softirqs,
     })
 }

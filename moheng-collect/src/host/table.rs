@@ -64,7 +64,7 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(cpu::NAME, Make::Filtered(cpu::build)),
     on(cpufreq::NAME, Make::Function(cpufreq::collect)),
     on(diskstats::NAME, Make::Filtered(diskstats::build)),
-    on(dmi::NAME, Make::Function(dmi::collect)),
+    on(dmi::NAME, Make::State(|options, _| dmi::build(options))),
     on(entropy::NAME, Make::Function(entropy::collect)),
     on(filefd::NAME, Make::Function(filefd::collect)),
     on(filesystem::NAME, Make::Filtered(filesystem::build)),

@@ -1,11 +1,11 @@
 //! Collector `vmstat`: fields of `/proc/vmstat`.
 
-use moheng_metrics::{MetricFamily, MetricKind, Pattern};
+use moheng_metrics::{MetricFamily, MetricKind};
 
 use super::HostOptions;
-use super::filter::unanchored;
+use super::filter::FieldNames;
 use crate::files::Folder;
-use crate::proc::{key_value, text};
+use crate::proc::key_value;
 use crate::{CollectError, Collector, HostError};
 
 pub(super) const NAME: &str = "vmstat";
@@ -13,13 +13,13 @@ pub(super) const NAME: &str = "vmstat";
 #[derive(Debug)]
 struct Vmstat {
     proc: Folder,
-    fields: Pattern,
+    fields: FieldNames,
 }
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Vmstat {
-        proc: Folder::new(&options.roots.proc),
-        fields: unanchored(NAME, &options.fields.vmstat)?,
+        proc: Folder::kept_open(&options.roots.proc),
+        fields: FieldNames::new(NAME, "node_vmstat_", &options.fields.vmstat)?,
     }))
 }
 
@@ -32,15 +32,9 @@ impl Collector for Vmstat {
         let content = self.proc.read("vmstat")?;
         let fields = key_value::parse(&content).map_err(|error| self.proc.malformed("vmstat", error))?;
         for (field, value) in fields {
-            let field = text(field);
-            if self.fields.is_match(&field) {
+            if let Some(name) = self.fields.metric_name(field) {
                 let help = "A field of /proc/vmstat.";
-                out.push(MetricFamily::single(
-                    format!("node_vmstat_{field}"),
-                    MetricKind::Untyped,
-                    help,
-                    value,
-                ));
+                out.push(MetricFamily::single(name, MetricKind::Untyped, help, value));
             }
         }
         Ok(())
