@@ -69,22 +69,36 @@ impl Checker {
         let found = expr.value_type();
         if found != expected {
             let (expected, found) = (expected.as_str(), found.as_str());
-            self.error(expr, format!("expected type {expected} in {context}, got {found}"));
+            self.error(
+                expr,
+                format!("expected type {expected} in {context}, got {found}"),
+            );
         }
     }
 
     fn check_selector(&mut self, selector: &Selector, expr: &Expr) {
         self.check_modifiers(&selector.modifiers);
         if let Some(name) = &selector.name {
-            if let Some(matcher) = selector.matchers.iter().find(|matcher| matcher.name() == METRIC_NAME) {
+            if let Some(matcher) = selector
+                .matchers
+                .iter()
+                .find(|matcher| matcher.name() == METRIC_NAME)
+            {
                 let value = matcher.value();
-                self.error(expr, format!("metric name must not be set twice: {name:?} or {value:?}"));
+                self.error(
+                    expr,
+                    format!("metric name must not be set twice: {name:?} or {value:?}"),
+                );
             }
             if !name.is_empty() {
                 return;
             }
         }
-        if selector.matchers.iter().all(moheng_metrics::Matcher::matches_empty) {
+        if selector
+            .matchers
+            .iter()
+            .all(moheng_metrics::Matcher::matches_empty)
+        {
             let message = "vector selector must contain at least one non-empty matcher";
             self.error(expr, message.to_owned());
         }
@@ -120,7 +134,10 @@ impl Checker {
             .filter(|operand| operand.value_type() == ValueType::Scalar)
             .count();
         if scalars == 2 && binary.op.is_comparison() && !binary.returns_bool {
-            self.error(expr, "comparisons between scalars must use BOOL modifier".to_owned());
+            self.error(
+                expr,
+                "comparisons between scalars must use BOOL modifier".to_owned(),
+            );
         }
         if scalars > 0 && binary.op.is_set_operator() {
             let op = binary.op.as_str();
@@ -142,7 +159,11 @@ impl Checker {
             let message = format!("{}() is experimental and must be enabled", op.as_str());
             self.error(expr, message);
         }
-        self.expect_type(&aggregate.expr, ValueType::InstantVector, "aggregation expression");
+        self.expect_type(
+            &aggregate.expr,
+            ValueType::InstantVector,
+            "aggregation expression",
+        );
         if let Some(parameter) = &aggregate.parameter {
             let expected = if op == AggregateOp::CountValues {
                 ValueType::String
@@ -160,10 +181,16 @@ impl Checker {
             Support::Stable => {}
             Support::Experimental if self.options.experimental_functions => {}
             Support::Experimental => {
-                self.error(expr, format!("function {name:?} is experimental and must be enabled"));
+                self.error(
+                    expr,
+                    format!("function {name:?} is experimental and must be enabled"),
+                );
             }
             Support::NotYet => {
-                self.error(expr, format!("function {name:?} is not supported yet by this version"));
+                self.error(
+                    expr,
+                    format!("function {name:?} is not supported yet by this version"),
+                );
                 return;
             }
         }

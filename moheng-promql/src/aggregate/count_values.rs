@@ -1,6 +1,7 @@
 //! `count_values`
 
 use hashbrown::HashMap;
+use moheng_metrics::{Labels, METRIC_NAME};
 
 use super::groups::Groups;
 use super::parameter;
@@ -40,16 +41,27 @@ impl Evaluator<'_> {
             }
             Ok(())
         })?;
+        // The label may be one of the grouping's, so that groups become one.
         let mut set = ElementSet::new(self)?;
+        let mut row_of: HashMap<Labels, usize> = HashMap::new();
         for (group, value, counts) in rows {
             let element = &groups.elements[group];
-            let labels = element.labels.to_builder().with(label, &value_text(value)).finish();
-            let drops_name = element.drops_name && label != moheng_metrics::METRIC_NAME;
-            set.push(Element { labels, drops_name }, counts)?;
+            let labels = element
+                .labels
+                .to_builder()
+                .with(label, &value_text(value))
+                .finish();
+            let drops_name = element.drops_name && label != METRIC_NAME;
+            let row = *row_of.entry(labels.clone()).or_insert(set.rows.len());
+            if row == set.rows.len() {
+                set.push(Element { labels, drops_name }, counts)?;
+            } else {
+                let total = &mut set.rows[row].1;
+                counts.for_each(|step, count| total.set(step, total.get(step).unwrap_or(0.0) + count));
+            }
         }
-        // The label may have been one of the grouping's, so that two groups became one.
-        set.merge_same_labels()?;
-        set.rows.sort_by(|(left, _), (right, _)| left.labels.cmp(&right.labels));
+        set.rows
+            .sort_by(|(left, _), (right, _)| left.labels.cmp(&right.labels));
         self.emit(set, sink)
     }
 }
@@ -59,7 +71,11 @@ fn value_text(value: f64) -> String {
     if value.is_nan() {
         "NaN".to_owned()
     } else if value.is_infinite() {
-        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+        if value > 0.0 {
+            "+Inf".to_owned()
+        } else {
+            "-Inf".to_owned()
+        }
     } else {
         value.to_string()
     }

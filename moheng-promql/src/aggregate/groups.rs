@@ -21,7 +21,9 @@ pub(crate) struct LabelKeys<'g> {
 impl<'g> LabelKeys<'g> {
     /// Keys of `by` or `without`, which never looks at the metric name; all label sets alike when there is neither.
     pub(crate) fn new(grouping: Option<&'g Grouping>) -> Self {
-        let names = grouping.map(|grouping| grouping.labels.as_slice()).unwrap_or_default();
+        let names = grouping
+            .map(|grouping| grouping.labels.as_slice())
+            .unwrap_or_default();
         let mut labels: Vec<&str> = names.iter().map(String::as_str).collect();
         labels.sort_unstable();
         labels.dedup();

@@ -59,9 +59,17 @@ impl Evaluator<'_> {
             let position = self.seen_labels(&element).stable_hash() as f64 / u64::MAX as f64;
             column.retain(|step, _| {
                 let ratio = ratios[step];
-                if ratio >= 0.0 { position < ratio } else { position >= 1.0 + ratio }
+                if ratio >= 0.0 {
+                    position < ratio
+                } else {
+                    position >= 1.0 + ratio
+                }
             });
-            if column.is_empty() { Ok(()) } else { sink(element, column) }
+            if column.is_empty() {
+                Ok(())
+            } else {
+                sink(element, column)
+            }
         })
     }
 }

@@ -38,7 +38,8 @@ impl Evaluator<'_> {
                     continue;
                 }
                 keys.sort_unstable();
-                let value = quantile_of_sorted(quantiles.at(step), keys.len(), |index| value_of_key(keys[index]));
+                let value =
+                    quantile_of_sorted(quantiles.at(step), keys.len(), |index| value_of_key(keys[index]));
                 column.set(step, value);
             }
             sink(groups.elements[group].clone(), &mut column)?;

@@ -73,7 +73,11 @@ impl Evaluator<'_> {
     }
 
     /// How many elements to keep at each step.
-    pub(super) fn limits_per_step(&self, aggregate: &AggregateExpr, grid: &Grid) -> Result<Vec<usize>, QueryError> {
+    pub(super) fn limits_per_step(
+        &self,
+        aggregate: &AggregateExpr,
+        grid: &Grid,
+    ) -> Result<Vec<usize>, QueryError> {
         let scalars = self.scalars(parameter(aggregate)?, grid)?;
         let limit_at = |step| {
             let limit = scalars.at(step);
@@ -82,7 +86,9 @@ impl Evaluator<'_> {
             }
             if limit >= i64::MAX as f64 || limit <= i64::MIN as f64 {
                 let text = crate::eval::number_text(limit);
-                return Err(QueryError::execution(format!("Scalar value {text} overflows int64")));
+                return Err(QueryError::execution(format!(
+                    "Scalar value {text} overflows int64"
+                )));
             }
             Ok(if limit < 1.0 { 0 } else { limit as usize })
         };

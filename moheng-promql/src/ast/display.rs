@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Write};
 
-use moheng_metrics::{MatchOp, METRIC_NAME, format_duration, format_json_float, is_valid_label_name, is_valid_metric_name};
+use moheng_metrics::{
+    METRIC_NAME, MatchOp, format_duration, format_json_float, is_valid_label_name, is_valid_metric_name,
+};
 
 use super::{
     AggregateExpr, AtModifier, BinaryExpr, DurationExpr, Expr, ExprKind, GroupModifier, Grouping,

@@ -8,8 +8,8 @@ mod selector;
 mod span;
 mod visit;
 
-pub(crate) use quote::push_quoted;
 pub use operator::{AggregateOp, BinaryOp, UnaryOp};
+pub(crate) use quote::push_quoted;
 pub use selector::{AtModifier, DurationExpr, Selector, TimeModifiers};
 pub use span::Span;
 pub use visit::Visitor;
@@ -236,12 +236,6 @@ impl Expr {
     /// Where it was written.
     pub fn span(&self) -> Span {
         self.span
-    }
-
-    /// The same expression at another place.
-    pub(crate) fn at(mut self, span: Span) -> Self {
-        self.span = span;
-        self
     }
 
     /// The number of nodes on the longest path to a leaf.

@@ -67,7 +67,11 @@ fn push_block(open: &str, parts: &[&Expr], close: &str, level: usize, out: &mut 
 }
 
 fn subquery_tail(subquery: &Subquery) -> String {
-    let step = subquery.step.as_ref().map(ToString::to_string).unwrap_or_default();
+    let step = subquery
+        .step
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     format!("[{}:{step}]{}", subquery.range, subquery.modifiers)
 }
 

@@ -31,6 +31,8 @@ impl Evaluator<'_> {
 fn match_grouping(matching: Option<&VectorMatching>) -> Grouping {
     Grouping {
         is_without: matching.is_none_or(|matching| !matching.is_on),
-        labels: matching.map(|matching| matching.labels.clone()).unwrap_or_default(),
+        labels: matching
+            .map(|matching| matching.labels.clone())
+            .unwrap_or_default(),
     }
 }

@@ -30,7 +30,11 @@ impl Evaluator<'_> {
         if binary.op.is_comparison() && !binary.returns_bool {
             return self.stream(vector, grid, &mut |element, column| {
                 column.retain(|step, value| apply(step, value) != 0.0);
-                if column.is_empty() { Ok(()) } else { sink(element, column) }
+                if column.is_empty() {
+                    Ok(())
+                } else {
+                    sink(element, column)
+                }
             });
         }
         self.stream_nameless(vector, grid, sink, &mut |column| column.map_steps(apply))

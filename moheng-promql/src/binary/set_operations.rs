@@ -30,7 +30,11 @@ impl Evaluator<'_> {
             } else {
                 column.present_mut().subtract(other);
             }
-            if column.is_empty() { Ok(()) } else { sink(element, column) }
+            if column.is_empty() {
+                Ok(())
+            } else {
+                sink(element, column)
+            }
         })
     }
 
@@ -58,7 +62,9 @@ impl Evaluator<'_> {
         let none = Mask::empty(grid.steps);
         self.stream(&binary.right, grid, &mut |mut element, column| {
             let known = keys.known_id(&element.labels, self.hides_name(&element));
-            column.present_mut().subtract(known.map_or(&none, |id| &masks[id]));
+            column
+                .present_mut()
+                .subtract(known.map_or(&none, |id| &masks[id]));
             if column.is_empty() {
                 return Ok(());
             }

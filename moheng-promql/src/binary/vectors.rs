@@ -37,11 +37,18 @@ impl<'q> Evaluator<'q> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let grouping = match_grouping(binary.matching.as_ref());
-        let group = binary.matching.as_ref().and_then(|matching| matching.group.as_ref());
+        let group = binary
+            .matching
+            .as_ref()
+            .and_then(|matching| matching.group.as_ref());
         let many_is_left = group.is_none_or(|group| group.many_side == Side::Left);
         let left = self.collect_seen(&binary.left, grid)?;
         let right = self.collect_seen(&binary.right, grid)?;
-        let (many, one) = if many_is_left { (left, right) } else { (right, left) };
+        let (many, one) = if many_is_left {
+            (left, right)
+        } else {
+            (right, left)
+        };
         let mut many_present = Mask::empty(grid.steps);
         for (_, column) in &many.rows {
             many_present.unite(column.present());
@@ -118,8 +125,8 @@ impl Join<'_, '_, '_> {
                 }
                 self.combine(&mut column, &one.1);
                 if !column.is_empty() {
-                    let drops_name = self.binary.returns_bool
-                        || (self.binary.op.is_comparison() && many.0.drops_name);
+                    let drops_name =
+                        self.binary.returns_bool || (self.binary.op.is_comparison() && many.0.drops_name);
                     results.push(Element { labels, drops_name }, column)?;
                 }
             }
@@ -139,9 +146,9 @@ impl Join<'_, '_, '_> {
                 continue;
             }
             if present.overlaps(&relevant) {
-                let earlier = group.one[..index].iter().find(|other| {
-                    self.one.rows[**other].1.present().overlaps(&relevant)
-                });
+                let earlier = group.one[..index]
+                    .iter()
+                    .find(|other| self.one.rows[**other].1.present().overlaps(&relevant));
                 let other = earlier.map_or(element, |other| &self.one.rows[*other].0);
                 return Err(self.duplicate_error(element, other));
             }
@@ -227,7 +234,11 @@ impl Join<'_, '_, '_> {
     }
 }
 
-fn check_unique(matched: &mut HashMap<Labels, Mask>, labels: &Labels, present: &Mask) -> Result<(), QueryError> {
+fn check_unique(
+    matched: &mut HashMap<Labels, Mask>,
+    labels: &Labels,
+    present: &Mask,
+) -> Result<(), QueryError> {
     match matched.entry(labels.clone()) {
         hashbrown::hash_map::Entry::Vacant(entry) => {
             entry.insert(present.clone());

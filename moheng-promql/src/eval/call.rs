@@ -1,6 +1,6 @@
 //! Function calls: dispatch, and the functions that need few lines.
 
-use moheng_metrics::{Labels, MatchOp, METRIC_NAME};
+use moheng_metrics::{Labels, METRIC_NAME, MatchOp};
 
 use super::column::{Column, Mask};
 use super::element::Element;
@@ -89,7 +89,9 @@ impl Evaluator<'_> {
         let at = |index: usize, step: usize| parameters.get(index).map_or(1.0, |scalars| scalars.at(step));
         self.stream_nameless(argument(call, 0)?, grid, sink, &mut |column| match map {
             ScalarMap::Clamp => {
-                column.retain(|step, _| at(0, step) <= at(1, step) || at(0, step).is_nan() || at(1, step).is_nan());
+                column.retain(|step, _| {
+                    at(0, step) <= at(1, step) || at(0, step).is_nan() || at(1, step).is_nan()
+                });
                 column.map_steps(|step, value| largest(at(0, step), smallest(at(1, step), value)));
             }
             ScalarMap::ClampMin => column.map_steps(|step, value| largest(at(0, step), value)),
@@ -125,7 +127,9 @@ impl Evaluator<'_> {
             });
         };
         let mut produce = |out: &mut Sink<'_>| {
-            self.stream_sample_times(selector, grid, &mut |element, column| out(element.nameless(), column))
+            self.stream_sample_times(selector, grid, &mut |element, column| {
+                out(element.nameless(), column)
+            })
         };
         self.without_collisions(self.names_are_uniform(argument), sink, &mut produce)
     }

@@ -34,10 +34,6 @@ impl Mask {
         self.words.iter().all(|word| *word == 0)
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
-    }
-
     /// Adds the steps of `other`.
     pub(crate) fn unite(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
@@ -93,13 +89,6 @@ impl Column {
             values: vec![0.0; steps],
             present: Mask::empty(steps),
         }
-    }
-
-    /// A column with all values.
-    pub(crate) fn full(values: Vec<f64>) -> Self {
-        let mut present = Mask::empty(values.len());
-        (0..values.len()).for_each(|step| present.insert(step));
-        Self { values, present }
     }
 
     /// Makes it a column without any value, keeping its memory.

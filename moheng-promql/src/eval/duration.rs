@@ -4,9 +4,7 @@ use super::Evaluator;
 use super::grid::Grid;
 use crate::ast::DurationExpr;
 use crate::error::QueryError;
-
-/// Prometheus counts durations in nanoseconds, which end here.
-const MAX_DURATION_MS: f64 = (i64::MAX / 1_000_000) as f64;
+use crate::syntax::milliseconds;
 
 impl Evaluator<'_> {
     /// The milliseconds of an offset, of either sign.
@@ -16,11 +14,8 @@ impl Evaluator<'_> {
             DurationExpr::Computed(expr) => expr,
         };
         let grid = Grid::new(self.query.start_ms, self.query.start_ms, 1);
-        let duration_ms = self.scalars(expr, &grid)?.at(0) * 1000.0;
-        if !duration_ms.is_finite() || duration_ms.abs() >= MAX_DURATION_MS {
-            return Err(QueryError::execution(format!("duration {expr} is out of range")));
-        }
-        Ok(duration_ms as i64)
+        let seconds = self.scalars(expr, &grid)?.at(0);
+        milliseconds(seconds).ok_or_else(|| QueryError::execution(format!("duration {expr} is out of range")))
     }
 
     /// The milliseconds of a range or step, which must be positive.

@@ -65,7 +65,11 @@ impl Engine {
     /// # Errors
     ///
     /// See [`QueryError`].
-    pub fn instant(&self, source: &dyn SeriesSource, query: &InstantQuery) -> Result<QueryOutput, QueryError> {
+    pub fn instant(
+        &self,
+        source: &dyn SeriesSource,
+        query: &InstantQuery,
+    ) -> Result<QueryOutput, QueryError> {
         let run = Run {
             query: &query.query,
             start_ms: query.time_ms,
@@ -75,7 +79,9 @@ impl Engine {
             timeout: query.timeout,
             cancel: &query.cancel,
         };
-        self.run(source, &run, |evaluator, expr, grid| evaluator.instant_value(expr, grid))
+        self.run(source, &run, |evaluator, expr, grid| {
+            evaluator.instant_value(expr, grid)
+        })
     }
 
     /// Evaluates a query at evenly spaced times.
@@ -85,7 +91,9 @@ impl Engine {
     /// See [`QueryError`].
     pub fn range(&self, source: &dyn SeriesSource, query: &RangeQuery) -> Result<QueryOutput, QueryError> {
         if query.step_ms <= 0 {
-            return Err(QueryError::execution("the step of a range query must be positive"));
+            return Err(QueryError::execution(
+                "the step of a range query must be positive",
+            ));
         }
         let run = Run {
             query: &query.query,
@@ -96,7 +104,9 @@ impl Engine {
             timeout: query.timeout,
             cancel: &query.cancel,
         };
-        self.run(source, &run, |evaluator, expr, grid| evaluator.range_value(expr, grid))
+        self.run(source, &run, |evaluator, expr, grid| {
+            evaluator.range_value(expr, grid)
+        })
     }
 
     fn run(
@@ -111,7 +121,10 @@ impl Engine {
         if !is_possible(run.start_ms) || !is_possible(run.end_ms) || !is_possible(lookback_ms) {
             return Err(QueryError::execution("query time out of range"));
         }
-        let timeout = run.timeout.unwrap_or(self.settings.timeout).min(self.settings.timeout);
+        let timeout = run
+            .timeout
+            .unwrap_or(self.settings.timeout)
+            .min(self.settings.timeout);
         let evaluator = Evaluator {
             source,
             query: QueryContext {
@@ -232,7 +245,11 @@ impl Evaluator<'_> {
             set.push(Element::new(labels), column.clone())
         })?;
         let mut seen = HashSet::with_capacity(set.rows.len());
-        if !set.rows.iter().all(|(element, _)| seen.insert(element.labels.clone())) {
+        if !set
+            .rows
+            .iter()
+            .all(|(element, _)| seen.insert(element.labels.clone()))
+        {
             set.merge_same_labels()?;
         }
         Ok(set)

@@ -34,10 +34,6 @@ impl Grid {
     pub(crate) fn time_ms(&self, step: usize) -> i64 {
         self.start_ms + step as i64 * self.step_ms
     }
-
-    pub(crate) fn end_ms(&self) -> i64 {
-        self.time_ms(self.steps.saturating_sub(1))
-    }
 }
 
 /// One window per step: the times `t` with `end - length < t <= end`.

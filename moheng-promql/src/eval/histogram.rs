@@ -106,7 +106,8 @@ impl Evaluator<'_> {
         for (row, (element, _)) in set.rows.iter().enumerate() {
             let text = element.labels.get(BUCKET_LABEL).unwrap_or_default();
             let Some(bound) = parse_float(text) else {
-                let mut message = format!("bucket label \"le\" is missing or has a malformed value of {text:?}");
+                let mut message =
+                    format!("bucket label \"le\" is missing or has a malformed value of {text:?}");
                 push_metric_name(self, element, &mut message);
                 self.warn(vector.span(), &message);
                 continue;
@@ -121,7 +122,9 @@ impl Evaluator<'_> {
             histograms[id].buckets.push((bound, row));
         }
         for histogram in &mut histograms {
-            histogram.buckets.sort_by(|left, right| left.0.total_cmp(&right.0));
+            histogram
+                .buckets
+                .sort_by(|left, right| left.0.total_cmp(&right.0));
         }
         histograms
     }
@@ -202,7 +205,10 @@ fn quantile_of_buckets(quantile: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) 
     }
     let below = match index.checked_sub(1) {
         Some(before) => buckets[before],
-        None => Bucket { bound: 0.0, count: 0.0 },
+        None => Bucket {
+            bound: 0.0,
+            count: 0.0,
+        },
     };
     let share = (rank - below.count) / (bucket.count - below.count);
     (below.bound + (bucket.bound - below.bound) * share, was_fixed)

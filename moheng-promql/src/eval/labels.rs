@@ -22,7 +22,11 @@ impl Evaluator<'_> {
         let origin = string_argument(call, 3)?;
         let pattern = string_argument(call, 4)?;
         check_label_name("label_replace()", "destination", target)?;
-        let invalid = || QueryError::execution(format!("invalid regular expression in label_replace(): {pattern}"));
+        let invalid = || {
+            QueryError::execution(format!(
+                "invalid regular expression in label_replace(): {pattern}"
+            ))
+        };
         let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| invalid())?;
         let mut captures = regex.create_captures();
         self.stream_relabeled(call, grid, sink, &mut |element| {
@@ -101,7 +105,12 @@ fn check_label_name(function: &str, role: &str, name: &str) -> Result<(), QueryE
 
 /// Appends `template` with `$1`, `${1}`, `$name` and `$$` replaced as Go does: unknown groups are empty, and a name is
 /// as long as it can be.
-fn expand(template: &str, captures: &regex_automata::util::captures::Captures, value: &str, out: &mut String) {
+fn expand(
+    template: &str,
+    captures: &regex_automata::util::captures::Captures,
+    value: &str,
+    out: &mut String,
+) {
     let mut rest = template;
     while let Some(position) = rest.find('$') {
         out.push_str(&rest[..position]);
@@ -119,7 +128,10 @@ fn expand(template: &str, captures: &regex_automata::util::captures::Captures, v
             Ok(index) => captures.get_group(index),
             Err(_) => captures.get_group_by_name(name),
         };
-        out.push_str(span.and_then(|span| value.get(span.start..span.end)).unwrap_or_default());
+        out.push_str(
+            span.and_then(|span| value.get(span.start..span.end))
+                .unwrap_or_default(),
+        );
         rest = after;
     }
     out.push_str(rest);

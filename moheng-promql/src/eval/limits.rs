@@ -54,7 +54,12 @@ pub(crate) struct Limits<'q> {
 }
 
 impl<'q> Limits<'q> {
-    pub(crate) fn new(clock: &'q dyn Clock, timeout: Duration, cancel: &'q CancelToken, max_samples: u64) -> Self {
+    pub(crate) fn new(
+        clock: &'q dyn Clock,
+        timeout: Duration,
+        cancel: &'q CancelToken,
+        max_samples: u64,
+    ) -> Self {
         Self {
             clock,
             deadline: clock.monotonic().saturating_add(timeout),
@@ -111,7 +116,9 @@ impl Held<'_, '_> {
         }
         self.samples += samples;
         self.limits.held_samples.set(total);
-        self.limits.peak_samples.set(self.limits.peak_samples.get().max(total));
+        self.limits
+            .peak_samples
+            .set(self.limits.peak_samples.get().max(total));
         Ok(())
     }
 }

@@ -94,7 +94,9 @@ impl<'q> Evaluator<'q> {
     /// Evaluates an expression of type instant vector and holds its elements.
     pub(crate) fn collect(&self, expr: &Expr, grid: &Grid) -> Result<ElementSet<'_, 'q>, QueryError> {
         let mut set = ElementSet::new(self)?;
-        self.stream(expr, grid, &mut |element, column| set.push(element, column.clone()))?;
+        self.stream(expr, grid, &mut |element, column| {
+            set.push(element, column.clone())
+        })?;
         Ok(set)
     }
 
@@ -212,12 +214,17 @@ impl<'q> Evaluator<'q> {
                         .all(|operand| self.names_are_uniform(operand))
             }
             ExprKind::Aggregate(aggregate) => match &aggregate.grouping {
-                Some(grouping) if !grouping.is_without => !grouping.labels.iter().any(|label| is_metadata_label(label)),
+                Some(grouping) if !grouping.is_without => {
+                    !grouping.labels.iter().any(|label| is_metadata_label(label))
+                }
                 _ => self.names_are_uniform(&aggregate.expr),
             },
             ExprKind::Call(call) => match call.function.evaluator() {
                 FunctionEvaluator::Special(Special::LabelReplace | Special::LabelJoin) => false,
-                _ => call.arguments.iter().all(|argument| self.names_are_uniform(argument)),
+                _ => call
+                    .arguments
+                    .iter()
+                    .all(|argument| self.names_are_uniform(argument)),
             },
             ExprKind::Number(_) | ExprKind::String(_) => true,
         }

@@ -165,8 +165,7 @@ impl Summary for Variance {
             return;
         }
         let count = self.count + later.count;
-        let delta =
-            (later.mean + later.mean_compensation) - (self.mean + self.mean_compensation);
+        let delta = (later.mean + later.mean_compensation) - (self.mean + self.mean_compensation);
         let between = delta * delta * (self.count * later.count / count);
         self.squares_compensation += later.squares_compensation;
         for squares in [later.squares, between] {

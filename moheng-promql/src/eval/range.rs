@@ -116,7 +116,9 @@ impl Evaluator<'_> {
         }
         let message = match kind {
             Some(kind) => {
-                format!("metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got {kind:?}: {name:?}")
+                format!(
+                    "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got {kind:?}: {name:?}"
+                )
             }
             None => format!(
                 "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
@@ -149,12 +151,15 @@ impl Evaluator<'_> {
         visit: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
         match expr.without_parens().kind() {
-            ExprKind::Range(range) => {
-                self.read_series(&range.selector, windows, Some(function), &mut |element, samples| {
+            ExprKind::Range(range) => self.read_series(
+                &range.selector,
+                windows,
+                Some(function),
+                &mut |element, samples| {
                     remove_stale_markers(samples);
                     visit(element, samples)
-                })
-            }
+                },
+            ),
             ExprKind::Subquery(subquery) => self.read_subquery(subquery, windows, visit),
             _ => Err(QueryError::execution(format!("{expr} is not a range vector"))),
         }

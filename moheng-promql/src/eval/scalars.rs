@@ -67,7 +67,9 @@ impl Evaluator<'_> {
                 let left = self.scalars(&binary.left, grid)?;
                 let right = self.scalars(&binary.right, grid)?;
                 let op = binary.op;
-                Ok(left.combine(&right, grid.steps, |left, right| scalar_operation(op, left, right)))
+                Ok(left.combine(&right, grid.steps, |left, right| {
+                    scalar_operation(op, left, right)
+                }))
             }
             ExprKind::Call(call) => self.scalar_call(call, grid),
             _ => Err(QueryError::execution(format!("{expr} is not a scalar"))),
@@ -77,10 +79,14 @@ impl Evaluator<'_> {
     fn scalar_call(&self, call: &CallExpr, grid: &Grid) -> Result<Scalars, QueryError> {
         let value = match call.function.evaluator() {
             FunctionEvaluator::Context(value) => value,
-            FunctionEvaluator::Special(Special::Scalar) => return self.scalar_of_vector(&call.arguments, grid),
+            FunctionEvaluator::Special(Special::Scalar) => {
+                return self.scalar_of_vector(&call.arguments, grid);
+            }
             _ => {
                 let name = call.function.name();
-                return Err(QueryError::execution(format!("{name}() is not a scalar function")));
+                return Err(QueryError::execution(format!(
+                    "{name}() is not a scalar function"
+                )));
             }
         };
         let query = &self.query;
@@ -97,7 +103,9 @@ impl Evaluator<'_> {
                     return Err(QueryError::execution("expected two arguments"));
                 };
                 let (left, right) = (self.scalars(left, grid)?, self.scalars(right, grid)?);
-                left.combine(&right, grid.steps, |left, right| smaller_or_larger(value, left, right))
+                left.combine(&right, grid.steps, |left, right| {
+                    smaller_or_larger(value, left, right)
+                })
             }
         })
     }

@@ -84,7 +84,11 @@ impl Evaluator<'_> {
         if windows.steps == 0 {
             return Ok(());
         }
-        let mut select = Select::new(selector.all_matchers(), windows.earliest_ms(), windows.latest_ms());
+        let mut select = Select::new(
+            selector.all_matchers(),
+            windows.earliest_ms(),
+            windows.latest_ms(),
+        );
         // The elements of an instant vector are best handed out in an order that does not change; matrices are sorted.
         if self.query.step_ms > 0 {
             select.order = SeriesOrder::Any;

@@ -47,7 +47,8 @@ impl Evaluator<'_> {
         let mut set = self.collect(vector, grid)?;
         set.rows.sort_by(|(left, _), (right, _)| {
             let by_names = names.iter().map(|name| {
-                let value = |element: &super::Element| element.labels.get(name).unwrap_or_default().to_owned();
+                let value =
+                    |element: &super::Element| element.labels.get(name).unwrap_or_default().to_owned();
                 compare_naturally(&value(left), &value(right))
             });
             let order = by_names
@@ -109,7 +110,10 @@ fn compare_naturally(left: &str, right: &str) -> Ordering {
 
 /// The leading digits without leading zeros, and the rest.
 fn split_number(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
     let start = text[..end].iter().position(|byte| *byte != b'0').unwrap_or(end);
     (&text[start..end], &text[end..])
 }
@@ -123,7 +127,11 @@ mod tests {
         let ordered = ["", "a", "a1", "a02", "a9", "a10", "a10b", "b"];
         for (index, left) in ordered.iter().enumerate() {
             for (other, right) in ordered.iter().enumerate() {
-                assert_eq!(compare_naturally(left, right), index.cmp(&other), "{left} {right}");
+                assert_eq!(
+                    compare_naturally(left, right),
+                    index.cmp(&other),
+                    "{left} {right}"
+                );
             }
         }
     }

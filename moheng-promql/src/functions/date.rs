@@ -57,7 +57,8 @@ impl CivilDate {
         let from_march_0000 = days + 719_468;
         let era = from_march_0000.div_euclid(146_097);
         let day_of_era = from_march_0000.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let month = if month_from_march < 10 {
@@ -99,7 +100,16 @@ mod tests {
 
     fn check(seconds: f64, expected: [i64; 8]) {
         use DateField::{DayOfMonth, DayOfWeek, DayOfYear, DaysInMonth, Hour, Minute, Month, Year};
-        let fields = [Year, Month, DayOfMonth, Hour, Minute, DayOfWeek, DayOfYear, DaysInMonth];
+        let fields = [
+            Year,
+            Month,
+            DayOfMonth,
+            Hour,
+            Minute,
+            DayOfWeek,
+            DayOfYear,
+            DaysInMonth,
+        ];
         for (field, expected) in fields.into_iter().zip(expected) {
             assert_eq!(field.of(seconds), expected as f64, "{field:?} of {seconds}");
         }

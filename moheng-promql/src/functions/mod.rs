@@ -187,7 +187,10 @@ impl Function {
         match self.evaluator {
             Evaluator::Date(_) | Evaluator::Range(RangeFunction::PredictLinear) => true,
             Evaluator::Special(Special::Timestamp) => true,
-            Evaluator::Context(value) => !matches!(value, ContextValue::Pi | ContextValue::MinOf | ContextValue::MaxOf),
+            Evaluator::Context(value) => !matches!(
+                value,
+                ContextValue::Pi | ContextValue::MinOf | ContextValue::MaxOf
+            ),
             _ => false,
         }
     }

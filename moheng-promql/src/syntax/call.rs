@@ -56,9 +56,13 @@ impl Parser<'_> {
         let name = self.next();
         let text = self.text(name);
         self.expect(TokenKind::LeftParen, "function call", "\"(\"")?;
-        let arguments =
-            self.list_until(TokenKind::RightParen, "function call", |parser| parser.expression(0));
-        let Some(function) = functions::find(text) else {
+        let arguments = self.list_until(TokenKind::RightParen, "function call", |parser| {
+            parser.expression(0)
+        });
+        // These are keywords, unlike the names of other functions.
+        let lower_case = text.to_ascii_lowercase();
+        let is_keyword = matches!(lower_case.as_str(), "start" | "end" | "range" | "step");
+        let Some(function) = functions::find(if is_keyword { &lower_case } else { text }) else {
             return Err(self.error(name.span, format!("unknown function with name {text:?}")));
         };
         let (arguments, close) = arguments?;

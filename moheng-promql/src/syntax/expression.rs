@@ -4,8 +4,8 @@ use super::literals::{parse_number, parse_string};
 use super::parser::{Failed, Parsed, Parser};
 use super::token::{Token, TokenKind, is_reserved};
 use crate::ast::{
-    AggregateOp, BinaryExpr, BinaryOp, Expr, ExprKind, GroupModifier, NumberLiteral, Side, Span, UnaryExpr, UnaryOp,
-    VectorMatching,
+    AggregateOp, BinaryExpr, BinaryOp, Expr, ExprKind, GroupModifier, NumberLiteral, Side, Span, UnaryExpr,
+    UnaryOp, VectorMatching,
 };
 
 impl Parser<'_> {
@@ -57,7 +57,10 @@ impl Parser<'_> {
         if let Some(token) = bool_token
             && !op.is_comparison()
         {
-            self.error(token.span, "bool modifier can only be used on comparison operators");
+            self.error(
+                token.span,
+                "bool modifier can only be used on comparison operators",
+            );
         }
         let matching = self.vector_matching(op)?;
         let is_right_associative = op == BinaryOp::Power;
@@ -108,7 +111,10 @@ impl Parser<'_> {
             Vec::new()
         };
         if op.is_set_operator() {
-            self.error(start, format!("no grouping allowed for {:?} operation", op.as_str()));
+            self.error(
+                start,
+                format!("no grouping allowed for {:?} operation", op.as_str()),
+            );
         }
         if let Some(label) = labels.iter().find(|label| is_on && on_labels.contains(label)) {
             self.error(
@@ -150,7 +156,11 @@ impl Parser<'_> {
     /// A sign before an operand; numbers take it in.
     pub(super) fn signed(&mut self, op: UnaryOp, operand: Expr, span: Span) -> Parsed<Expr> {
         if let ExprKind::Number(number) = operand.kind() {
-            let value = if op == UnaryOp::Minus { -number.value } else { number.value };
+            let value = if op == UnaryOp::Minus {
+                -number.value
+            } else {
+                number.value
+            };
             let is_duration = number.is_duration;
             return self.node(ExprKind::Number(NumberLiteral { value, is_duration }), span);
         }
@@ -298,6 +308,10 @@ impl Parser<'_> {
             _ => "\",\" or \")\"",
         };
         let token = self.expect(close, context, closing)?;
-        if failed { Err(Failed) } else { Ok((elements, token)) }
+        if failed {
+            Err(Failed)
+        } else {
+            Ok((elements, token))
+        }
     }
 }

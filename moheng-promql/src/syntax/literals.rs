@@ -11,9 +11,12 @@ pub(super) fn parse_number(text: &str) -> Option<f64> {
     }
     let digits = without_underscores(text)?;
     if let Some(hexadecimal) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        return i64::from_str_radix(hexadecimal, 16).ok().map(|value| value as f64);
+        return i64::from_str_radix(hexadecimal, 16)
+            .ok()
+            .map(|value| value as f64);
     }
-    let is_octal = digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    let is_octal =
+        digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
     if is_octal {
         return i64::from_str_radix(&digits, 8).ok().map(|value| value as f64);
     }
@@ -25,10 +28,12 @@ fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let is_digit = |index: usize| bytes.get(index).is_some_and(u8::is_ascii_hexdigit);
     let is_hexadecimal = text.len() > 1 && matches!(bytes[1], b'x' | b'X');
-    let all_separate = (0..bytes.len()).filter(|index| bytes[*index] == b'_').all(|index| {
-        let follows_digit = index > 0 && (is_digit(index - 1) || (is_hexadecimal && index == 2));
-        follows_digit && is_digit(index + 1)
-    });
+    let all_separate = (0..bytes.len())
+        .filter(|index| bytes[*index] == b'_')
+        .all(|index| {
+            let follows_digit = index > 0 && (is_digit(index - 1) || (is_hexadecimal && index == 2));
+            follows_digit && is_digit(index + 1)
+        });
     all_separate.then(|| text.replace('_', ""))
 }
 

@@ -10,6 +10,7 @@ mod token;
 
 pub use parser::ParserOptions;
 pub(crate) use parser::parse_with;
+pub(crate) use selector::milliseconds;
 pub(crate) use token::is_reserved;
 
 #[cfg(feature = "testing")]

@@ -38,8 +38,14 @@ impl ParserOptions {
 /// Parses and checks a whole query.
 pub(crate) fn parse_with(query: &str, options: ParserOptions) -> Result<Expr, ParseErrors> {
     if query.len() > MAX_QUERY_BYTES {
-        let message = format!("query of {} bytes exceeds the limit of {MAX_QUERY_BYTES}", query.len());
-        return Err(ParseErrors::new("", vec![ParseError::new(Span::default(), message)]));
+        let message = format!(
+            "query of {} bytes exceeds the limit of {MAX_QUERY_BYTES}",
+            query.len()
+        );
+        return Err(ParseErrors::new(
+            "",
+            vec![ParseError::new(Span::default(), message)],
+        ));
     }
     let mut parser = Parser::new(query);
     let expr = parser.whole_expression();

@@ -1,11 +1,12 @@
 //! Selectors and what is attached to expressions: ranges, subqueries, `offset`, `@`.
 
-use moheng_metrics::{METRIC_NAME, MatchOp, Matcher};
+use moheng_metrics::{MatchOp, Matcher};
 
 use super::parser::{Parsed, Parser};
 use super::token::{Token, TokenKind};
 use crate::ast::{
-    AtModifier, BinaryOp, DurationExpr, Expr, ExprKind, RangeSelector, Selector, Span, Subquery, TimeModifiers, UnaryOp,
+    AtModifier, BinaryOp, DurationExpr, Expr, ExprKind, RangeSelector, Selector, Span, Subquery,
+    TimeModifiers, UnaryOp,
 };
 
 /// An element between braces.
@@ -25,7 +26,8 @@ impl Parser<'_> {
         };
         let mut span = start;
         if let Some(open) = self.take(TokenKind::LeftBrace) {
-            let (items, close) = self.list_until(TokenKind::RightBrace, "label matching", Self::brace_item)?;
+            let (items, close) =
+                self.list_until(TokenKind::RightBrace, "label matching", Self::brace_item)?;
             span = start.to(open.span).to(close.span);
             for item in items {
                 match item {
@@ -48,6 +50,15 @@ impl Parser<'_> {
     #[cfg(feature = "testing")]
     pub(super) fn series(&mut self) -> Parsed<Selector> {
         let name = self.take(TokenKind::Word);
+        let opens = |ahead| self.peek_at(ahead).kind == TokenKind::LeftBrace;
+        if opens(0) && opens(1) {
+            // A native histogram behind a bare name.
+            return Ok(Selector {
+                name: name.map(|token| self.text(token).to_owned()),
+                matchers: Vec::new(),
+                modifiers: TimeModifiers::default(),
+            });
+        }
         match self.selector(name)?.into_kind() {
             ExprKind::Selector(selector) => Ok(selector),
             _ => Err(self.unexpected("series", "labels")),
@@ -118,10 +129,7 @@ impl Parser<'_> {
         match expr.into_kind() {
             ExprKind::Selector(selector) => {
                 if selector.modifiers.offset.is_some() || selector.modifiers.at.is_some() {
-                    return Err(self.error(
-                        open.span,
-                        "no offset or @ modifiers allowed before range",
-                    ));
+                    return Err(self.error(open.span, "no offset or @ modifiers allowed before range"));
                 }
                 self.node(ExprKind::Range(RangeSelector { selector, range }), span)
             }
@@ -217,14 +225,13 @@ impl Parser<'_> {
         };
         match expr.kind() {
             ExprKind::Number(number) => {
-                let duration_ms = number.value * 1000.0;
-                if !duration_ms.is_finite() || duration_ms.abs() >= (i64::MAX / 1_000_000) as f64 {
+                let Some(duration_ms) = milliseconds(number.value) else {
                     return Err(self.error(starts.span, "duration out of range"));
-                }
-                if in_brackets && duration_ms < 1.0 {
+                };
+                if in_brackets && duration_ms <= 0 {
                     return Err(self.error(starts.span, "duration must be greater than 0"));
                 }
-                Ok(DurationExpr::Fixed(duration_ms as i64))
+                Ok(DurationExpr::Fixed(duration_ms))
             }
             _ if is_duration_expression(&expr) => Ok(DurationExpr::Computed(Box::new(expr))),
             _ => {
@@ -257,9 +264,27 @@ impl Parser<'_> {
                 self.node(ExprKind::Paren(Box::new(inner)), token.span.to(close.span))
             }
             TokenKind::Word if self.peek_at(1).kind == TokenKind::LeftParen => self.call(),
-            _ => Err(self.unexpected("offset", "a number, duration, step(), range() or an expression in parentheses")),
+            _ => Err(self.unexpected(
+                "offset",
+                "a number, duration, step(), range() or an expression in parentheses",
+            )),
         }
     }
+}
+
+/// Seconds as whole milliseconds, what is left cut off; `None` when Prometheus could not count them either.
+pub(crate) fn milliseconds(seconds: f64) -> Option<i64> {
+    /// Prometheus counts durations in nanoseconds, which end here.
+    const MAX_MS: f64 = (i64::MAX / 1_000_000) as f64;
+    let exact = seconds * 1000.0;
+    // 2.002 s are 2002 ms, though the product is a little less.
+    let nearest = exact.round();
+    let duration_ms = if (exact - nearest).abs() < 1e-6 {
+        nearest
+    } else {
+        exact
+    };
+    (duration_ms.abs() < MAX_MS).then_some(duration_ms as i64)
 }
 
 /// Whether an expression consists of what durations are computed from.
@@ -269,7 +294,8 @@ fn is_duration_expression(expr: &Expr) -> bool {
         ExprKind::Paren(inner) => is_duration_expression(inner),
         ExprKind::Unary(unary) => is_duration_expression(&unary.expr),
         ExprKind::Binary(binary) => {
-            let is_arithmetic = binary.op.precedence() >= BinaryOp::Add.precedence() && binary.op != BinaryOp::Atan2;
+            let is_arithmetic =
+                binary.op.precedence() >= BinaryOp::Add.precedence() && binary.op != BinaryOp::Atan2;
             is_arithmetic
                 && binary.matching.is_none()
                 && is_duration_expression(&binary.left)

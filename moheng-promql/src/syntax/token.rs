@@ -54,7 +54,16 @@ pub(super) enum TokenKind {
 
 /// Words that mean something where an expression starts, and so never name a metric there.
 pub(crate) fn is_reserved(word: &str) -> bool {
-    ["bool", "on", "ignoring", "group_left", "group_right", "atan2", "inf", "nan"]
-        .iter()
-        .any(|reserved| reserved.eq_ignore_ascii_case(word))
+    [
+        "bool",
+        "on",
+        "ignoring",
+        "group_left",
+        "group_right",
+        "atan2",
+        "inf",
+        "nan",
+    ]
+    .iter()
+    .any(|reserved| reserved.eq_ignore_ascii_case(word))
 }

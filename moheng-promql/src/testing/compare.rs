@@ -34,16 +34,30 @@ pub(super) fn compare_instant(eval: &Eval, value: &QueryValue, is_ordered: bool)
     }
 }
 
-fn compare_vector(expected: &[ExpectedSeries], found: &[InstantSample], is_ordered: bool) -> Result<(), String> {
+fn compare_vector(
+    expected: &[ExpectedSeries],
+    found: &[InstantSample],
+    is_ordered: bool,
+) -> Result<(), String> {
     for (index, element) in found.iter().enumerate() {
         let position = expected.iter().position(|series| series.labels == element.labels);
         let Some(position) = position else {
-            return Err(format!("unexpected element {} {}", element.labels, element.sample.value));
+            return Err(format!(
+                "unexpected element {} {}",
+                element.labels, element.sample.value
+            ));
         };
         if is_ordered && position != index {
-            return Err(format!("element {} is at {index}, expected at {position}", element.labels));
+            return Err(format!(
+                "element {} is at {index}, expected at {position}",
+                element.labels
+            ));
         }
-        compare_point(&element.labels, expected[position].points.first(), Some(element.sample.value))?;
+        compare_point(
+            &element.labels,
+            expected[position].points.first(),
+            Some(element.sample.value),
+        )?;
     }
     let is_missing = |series: &&ExpectedSeries| !found.iter().any(|element| element.labels == series.labels);
     match expected.iter().find(is_missing) {
@@ -64,7 +78,10 @@ pub(super) fn compare_matrix(
     }
     for series in found {
         let Some(wanted) = expected.iter().find(|wanted| wanted.labels == series.labels) else {
-            return Err(format!("unexpected series {} {:?}", series.labels, series.samples));
+            return Err(format!(
+                "unexpected series {} {:?}",
+                series.labels, series.samples
+            ));
         };
         compare_points(&series.labels, &wanted.points, &series.samples, start_ms, step_ms)?;
     }

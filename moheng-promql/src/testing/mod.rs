@@ -7,8 +7,8 @@ mod points;
 mod runner;
 mod script;
 
-pub use runner::{Report, Runner};
 pub use points::Point;
+pub use runner::{Report, Runner};
 pub use script::{
     Command, Eval, EvalTime, Expectation, ExpectedSeries, LoadSeries, MessagePattern, Script, ScriptError,
 };

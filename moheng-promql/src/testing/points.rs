@@ -42,7 +42,9 @@ fn token_end(text: &str) -> usize {
 fn push_token(token: &str, points: &mut Vec<Point>) -> Result<(), String> {
     let (body, repeats) = match token.rsplit_once('x') {
         Some((body, count)) if !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()) => {
-            let count: usize = count.parse().map_err(|_| format!("bad repetition in {token:?}"))?;
+            let count: usize = count
+                .parse()
+                .map_err(|_| format!("bad repetition in {token:?}"))?;
             (body, Some(count))
         }
         _ => (token, None),
@@ -87,11 +89,18 @@ pub(super) fn parse_value(text: &str) -> Result<f64, String> {
         return Ok(STALE_NAN);
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let hexadecimal = unsigned.strip_prefix("0x").and_then(|digits| i64::from_str_radix(digits, 16).ok());
+    let hexadecimal = unsigned
+        .strip_prefix("0x")
+        .and_then(|digits| i64::from_str_radix(digits, 16).ok());
     let value = match hexadecimal {
         Some(value) => value as f64,
         None => moheng_metrics::parse_float(unsigned)
-            .or_else(|| unsigned.parse().ok().filter(|_| unsigned.bytes().any(|byte| byte.is_ascii_digit())))
+            .or_else(|| {
+                unsigned
+                    .parse()
+                    .ok()
+                    .filter(|_| unsigned.bytes().any(|byte| byte.is_ascii_digit()))
+            })
             .ok_or_else(|| format!("bad value {text:?}"))?,
     };
     Ok(if text.starts_with('-') { -value } else { value })
@@ -108,8 +117,14 @@ mod tests {
             ("1 -2 .5", vec![Float(1.0), Float(-2.0), Float(0.5)]),
             ("0+10x2", vec![Float(0.0), Float(10.0), Float(20.0)]),
             ("10-5x1", vec![Float(10.0), Float(5.0)]),
-            ("7x1 _x2 _", vec![Float(7.0), Float(7.0), Missing, Missing, Missing]),
-            ("{{sum:1 count:1}}x1 Inf", vec![Histogram, Histogram, Float(f64::INFINITY)]),
+            (
+                "7x1 _x2 _",
+                vec![Float(7.0), Float(7.0), Missing, Missing, Missing],
+            ),
+            (
+                "{{sum:1 count:1}}x1 Inf",
+                vec![Histogram, Histogram, Float(f64::INFINITY)],
+            ),
         ] {
             assert_eq!(parse_points(text), Ok(expected), "{text}");
         }

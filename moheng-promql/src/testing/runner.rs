@@ -9,14 +9,27 @@ use regex_automata::meta::Regex;
 use super::compare::{compare_instant, compare_matrix};
 use super::script::{Command, Eval, EvalTime, Expectation, LoadSeries, MessagePattern, Script, ScriptError};
 use crate::{
-    Annotations, Engine, EngineSettings, Expr, ExprKind, InstantQuery, InstantSample, ParserOptions, QueryError,
-    QueryOutput, QueryValue, RangeQuery, Visitor, parse_with,
+    Annotations, Engine, EngineSettings, Expr, ExprKind, InstantQuery, InstantSample, ParserOptions,
+    QueryError, QueryOutput, QueryValue, RangeQuery, Visitor, parse_with,
 };
 
 /// Functions whose value changes with the evaluation time even where all selectors are fixed by `@`.
 const TIME_FUNCTIONS: [&str; 15] = [
-    "time", "timestamp", "minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month",
-    "month", "year", "predict_linear", "start", "end", "range", "step",
+    "time",
+    "timestamp",
+    "minute",
+    "hour",
+    "day_of_week",
+    "day_of_month",
+    "day_of_year",
+    "days_in_month",
+    "month",
+    "year",
+    "predict_linear",
+    "start",
+    "end",
+    "range",
+    "step",
 ];
 const MINUTE_MS: i64 = 60_000;
 
@@ -108,10 +121,13 @@ impl Runner {
             EvalTime::Instant(time_ms) => self.instant(&eval.query, time_ms),
             EvalTime::Range(start_ms, end_ms, step_ms) => self.range(&eval.query, start_ms, end_ms, step_ms),
         };
-        let failure = eval.expectations.iter().find_map(|expectation| match expectation {
-            Expectation::Fail(pattern) => Some(pattern),
-            _ => None,
-        });
+        let failure = eval
+            .expectations
+            .iter()
+            .find_map(|expectation| match expectation {
+                Expectation::Fail(pattern) => Some(pattern),
+                _ => None,
+            });
         let output = match (result, failure) {
             (Err(error), Some(pattern)) if matches(pattern, &error.to_string()) => return Ok(()),
             (Err(error), _) => return Err(format!("fails: {error}")),
@@ -169,7 +185,9 @@ impl Runner {
         }
         for other_ms in [-10 * time_ms, 0, time_ms / 5, time_ms, 10 * time_ms] {
             let at = |message: String| format!("as {query:?} at {other_ms} ms: {message}");
-            let output = self.instant(&query, other_ms).map_err(|error| at(error.to_string()))?;
+            let output = self
+                .instant(&query, other_ms)
+                .map_err(|error| at(error.to_string()))?;
             compare_instant(eval, &output.value, false).map_err(at)?;
         }
         Ok(())
@@ -191,7 +209,10 @@ impl Runner {
             return Err(as_range("not a matrix".to_owned()));
         };
         let middle = |series: &crate::RangeSeries| {
-            let sample = series.samples.iter().find(|sample| sample.timestamp_ms == time_ms)?;
+            let sample = series
+                .samples
+                .iter()
+                .find(|sample| sample.timestamp_ms == time_ms)?;
             Some(InstantSample {
                 labels: series.labels.clone(),
                 sample: *sample,
@@ -206,10 +227,17 @@ impl Runner {
     }
 
     fn instant(&self, query: &str, time_ms: i64) -> Result<QueryOutput, QueryError> {
-        self.engine.instant(&self.source, &InstantQuery::new(query, time_ms))
+        self.engine
+            .instant(&self.source, &InstantQuery::new(query, time_ms))
     }
 
-    fn range(&self, query: &str, start_ms: i64, end_ms: i64, step_ms: i64) -> Result<QueryOutput, QueryError> {
+    fn range(
+        &self,
+        query: &str,
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+    ) -> Result<QueryOutput, QueryError> {
         self.engine
             .range(&self.source, &RangeQuery::new(query, start_ms, end_ms, step_ms))
     }
@@ -284,8 +312,7 @@ fn check_messages(patterns: &[&MessagePattern], messages: &[String]) -> Result<(
             return Err(format!("expected {pattern:?}, got {messages:?}"));
         }
     }
-    let is_unexpected =
-        |message: &&String| !patterns.iter().any(|pattern| matches(pattern, message));
+    let is_unexpected = |message: &&String| !patterns.iter().any(|pattern| matches(pattern, message));
     match messages.iter().find(is_unexpected) {
         Some(message) => Err(format!("unexpected annotation {message:?}")),
         None => Ok(()),

@@ -161,7 +161,10 @@ fn parse_command(head: &str, block: &[&str], line: usize) -> Result<Command, Scr
                 if text.contains("@st ") {
                     continue;
                 }
-                series.push(parse_load_series(text, step_ms).map_err(fail)?);
+                let loaded: LoadSeries = parse_load_series(text, step_ms).map_err(fail)?;
+                // The last line of a series counts.
+                series.retain(|other: &LoadSeries| other.labels != loaded.labels);
+                series.push(loaded);
             }
             Ok(Command::Load(series))
         }
@@ -175,10 +178,13 @@ fn parse_command(head: &str, block: &[&str], line: usize) -> Result<Command, Scr
 
 fn parse_load_series(text: &str, step_ms: i64) -> Result<LoadSeries, String> {
     let (labels, points) = parse_series_line(text)?;
-    let floats = points.iter().enumerate().filter_map(|(index, point)| match point {
-        Point::Float(value) => Some((index as i64 * step_ms, *value)),
-        Point::Missing | Point::Histogram => None,
-    });
+    let floats = points
+        .iter()
+        .enumerate()
+        .filter_map(|(index, point)| match point {
+            Point::Float(value) => Some((index as i64 * step_ms, *value)),
+            Point::Missing | Point::Histogram => None,
+        });
     Ok(LoadSeries {
         labels,
         samples: floats.collect(),

@@ -4,20 +4,55 @@ use std::path::Path;
 
 use moheng_promql::testing::Runner;
 
+/// How many evaluations of each script come out as expected at least, and how many there are. The rest needs native
+/// histograms, start timestamps or what else is refused as not supported yet. Numbers only ever go up.
+const SCRIPTS: [(&str, usize, usize); 21] = [
+    ("aggregators", 62, 80),
+    ("at_modifier", 39, 39),
+    ("collision", 1, 1),
+    ("duration_expression", 30, 30),
+    ("extended_vectors", 14, 85),
+    ("fill-modifier", 1, 23),
+    ("functions", 189, 216),
+    ("histograms", 52, 93),
+    ("info", 1, 27),
+    ("limit", 9, 19),
+    ("literals", 13, 13),
+    ("name_label_dropping", 15, 15),
+    ("native_histograms", 1, 261),
+    ("operators", 72, 107),
+    ("range_queries", 9, 9),
+    ("selectors", 16, 16),
+    ("staleness", 9, 9),
+    ("start_timestamps", 1, 14),
+    ("subquery", 16, 17),
+    ("trig_functions", 10, 10),
+    ("type_and_unit", 29, 29),
+];
+
 #[test]
 fn conformance() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance/promqltest");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "test")).collect();
-    files.sort();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let name = file.file_stem().unwrap().to_str().unwrap();
-        match Runner::new().run(&text) {
-            Ok(report) => {
-                println!("{name} {}/{}", report.passed, report.total);
-                for failure in &report.failures { println!("    {}", &failure.chars().take(400).collect::<String>()); }
-            }
-            Err(error) => println!("{name} ERROR {error}"),
+    if !folder.is_dir() {
+        println!("skipped: the conformance scripts are not there");
+        return;
+    }
+    let mut fallen = Vec::new();
+    for (name, wanted, total) in SCRIPTS {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.test"))).unwrap();
+        let report = Runner::new()
+            .run(&text)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        println!("{name}: {} of {}", report.passed, report.total);
+        for failure in &report.failures {
+            println!("    {failure}");
+        }
+        if report.passed < wanted || report.total != total {
+            fallen.push(format!(
+                "{name}: {} of {} instead of {wanted} of {total}",
+                report.passed, report.total
+            ));
         }
     }
+    assert!(fallen.is_empty(), "{fallen:#?}");
 }

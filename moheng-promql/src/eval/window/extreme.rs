@@ -30,7 +30,9 @@ pub(super) fn times(
 ) {
     let mut queue = Candidates::new(&mut scratch.positions);
     function.each(samples, out, |window| {
-        let best = queue.best(&samples.values, &window, &beats).unwrap_or(window.end - 1);
+        let best = queue
+            .best(&samples.values, &window, &beats)
+            .unwrap_or(window.end - 1);
         Some(samples.timestamps_ms[best] as f64 / 1000.0)
     });
 }
@@ -54,7 +56,12 @@ impl<'s> Candidates<'s> {
 
     #[inline]
     fn best(&mut self, values: &[f64], window: &Window, beats: &impl Fn(f64, f64) -> bool) -> Option<usize> {
-        for (index, value) in values.iter().enumerate().take(window.end).skip(self.seen.max(window.first)) {
+        for (index, value) in values
+            .iter()
+            .enumerate()
+            .take(window.end)
+            .skip(self.seen.max(window.first))
+        {
             if value.is_nan() {
                 continue;
             }

@@ -27,7 +27,9 @@ fn latest(samples: &FloatColumns, windows: &Windows, out: &mut Column, result: i
         while end < times.len() && times[end] <= end_ms {
             end += 1;
         }
-        let Some(newest) = end.checked_sub(1) else { continue };
+        let Some(newest) = end.checked_sub(1) else {
+            continue;
+        };
         if times[newest] > end_ms - windows.length_ms && !is_stale_nan(samples.values[newest]) {
             out.set(step, result(newest));
         }

@@ -67,7 +67,8 @@ impl WindowFunction<'_> {
                 counter::count_pairs(self, samples, scratch, out, |before, after| after < before);
             }
             RangeFunction::Changes => {
-                let differ = |before: f64, after: f64| after != before && !(after.is_nan() && before.is_nan());
+                let differ =
+                    |before: f64, after: f64| after != before && !(after.is_nan() && before.is_nan());
                 counter::count_pairs(self, samples, scratch, out, differ);
             }
             RangeFunction::Avg => summary::summarize::<super::numeric::Mean>(self, samples, out),
@@ -79,9 +80,15 @@ impl WindowFunction<'_> {
             }
             RangeFunction::Min => extreme::values(self, samples, scratch, out, |value, other| value < other),
             RangeFunction::Max => extreme::values(self, samples, scratch, out, |value, other| value > other),
-            RangeFunction::TimeOfMin => extreme::times(self, samples, scratch, out, |value, other| value < other),
-            RangeFunction::TimeOfMax => extreme::times(self, samples, scratch, out, |value, other| value > other),
-            RangeFunction::Count => self.each(samples, out, |window| Some((window.end - window.first) as f64)),
+            RangeFunction::TimeOfMin => {
+                extreme::times(self, samples, scratch, out, |value, other| value < other)
+            }
+            RangeFunction::TimeOfMax => {
+                extreme::times(self, samples, scratch, out, |value, other| value > other)
+            }
+            RangeFunction::Count => {
+                self.each(samples, out, |window| Some((window.end - window.first) as f64))
+            }
             RangeFunction::Present => self.each(samples, out, |_| Some(1.0)),
             RangeFunction::Last => self.each(samples, out, |window| Some(samples.values[window.end - 1])),
             RangeFunction::First => self.each(samples, out, |window| Some(samples.values[window.first])),
@@ -92,7 +99,9 @@ impl WindowFunction<'_> {
                 Some(samples.timestamps_ms[window.end - 1] as f64 / 1000.0)
             }),
             RangeFunction::Quantile => order::quantile(self, samples, scratch, out),
-            RangeFunction::MedianAbsoluteDeviation => order::median_absolute_deviation(self, samples, scratch, out),
+            RangeFunction::MedianAbsoluteDeviation => {
+                order::median_absolute_deviation(self, samples, scratch, out)
+            }
             RangeFunction::Derivative => regression::derivative(self, samples, out),
             RangeFunction::PredictLinear => regression::predict(self, samples, out),
             RangeFunction::DoubleExponentialSmoothing => smoothing::smooth(self, samples, out),
@@ -101,17 +110,14 @@ impl WindowFunction<'_> {
 
     /// The scalar argument at `index`.
     fn parameter(&self, index: usize, step: usize) -> f64 {
-        self.parameters.get(index).map_or(f64::NAN, |scalars| scalars.at(step))
+        self.parameters
+            .get(index)
+            .map_or(f64::NAN, |scalars| scalars.at(step))
     }
 
     /// Calls `compute` for every window that has a sample. Both borders only move forward.
     #[inline]
-    fn each(
-        &self,
-        samples: &FloatColumns,
-        out: &mut Column,
-        mut compute: impl FnMut(Window) -> Option<f64>,
-    ) {
+    fn each(&self, samples: &FloatColumns, out: &mut Column, mut compute: impl FnMut(Window) -> Option<f64>) {
         let times = samples.timestamps_ms.as_slice();
         let (mut first, mut end) = (0, 0);
         for step in 0..self.windows.steps {

@@ -42,7 +42,10 @@ pub(super) fn median_absolute_deviation(
         }
         let median = quantile_of_sorted(0.5, keys.len(), |index| value_of_key(keys[index]));
         distances.clear();
-        distances.extend(keys.iter().map(|key| order_key((value_of_key(*key) - median).abs())));
+        distances.extend(
+            keys.iter()
+                .map(|key| order_key((value_of_key(*key) - median).abs())),
+        );
         distances.sort_unstable();
         Some(quantile_of_sorted(0.5, distances.len(), |index| {
             value_of_key(distances[index])
@@ -74,7 +77,8 @@ impl<'s> SortedWindow<'s> {
         if is_cheaper_anew {
             self.keys.clear();
             let window_values = &values[window.first..window.end];
-            self.keys.extend(window_values.iter().map(|value| order_key(*value)));
+            self.keys
+                .extend(window_values.iter().map(|value| order_key(*value)));
             self.keys.sort_unstable();
         } else {
             for value in &values[self.first..window.first] {
