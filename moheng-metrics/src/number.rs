@@ -172,7 +172,7 @@ fn push_small_integer(value: f64, out: &mut String) -> bool {
     if integer < 0 {
         out.push('-');
     }
-    out.extend(digits[start..].iter().map(|&digit| char::from(digit)));
+    push_ascii(&digits[start..], out);
     true
 }
 
@@ -277,8 +277,12 @@ impl Decimal {
     }
 
     fn push_digits(&self, start: usize, end: usize, out: &mut String) {
-        out.extend(self.digits[start..end].iter().map(|&digit| char::from(digit)));
+        push_ascii(&self.digits[start..end], out);
     }
+}
+
+fn push_ascii(digits: &[u8], out: &mut String) {
+    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 fn push_zeros(count: usize, out: &mut String) {

@@ -8,7 +8,7 @@ use regex_automata::util::captures::Captures as EngineCaptures;
 use regex_syntax::hir::{Hir, Look};
 use thiserror::Error;
 
-use super::plan::Plan;
+use super::plan::{Plan, prefix};
 use super::syntax::{Captures, Problem, SyntaxError, parse};
 
 /// A compiled pattern may take this much memory.
@@ -32,7 +32,6 @@ const MAX_COMPILED_BYTES: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub struct Pattern {
     plan: Arc<Plan>,
-    prefix: Arc<str>,
 }
 
 impl Pattern {
@@ -42,20 +41,11 @@ impl Pattern {
     ///
     /// When the pattern is not valid or compiles to something too large.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
-        let with_pattern = |error: SyntaxError| PatternError::new(pattern, &error);
-        let hir = parse(pattern, Captures::Ignored).map_err(with_pattern)?;
-        let prefix = super::plan::prefix(&hir);
-        let plan = match Plan::without_regex(&hir) {
+        let plan = match Plan::of_list(pattern) {
             Some(plan) => plan,
-            None => Plan::Regex {
-                prefix: prefix.clone(),
-                regex: compile(pattern, hir, WhichCaptures::None)?,
-            },
+            None => Self::plan(pattern)?,
         };
-        Ok(Self {
-            plan: Arc::new(plan),
-            prefix: prefix.into(),
-        })
+        Ok(Self { plan: Arc::new(plan) })
     }
 
     /// Whether the whole of `value` matches.
@@ -74,7 +64,18 @@ impl Pattern {
     /// What every matching value begins with, when that is not nothing. An index of sorted values need only look at
     /// the range that begins so.
     pub fn prefix(&self) -> Option<&str> {
-        Some(&*self.prefix).filter(|prefix| !prefix.is_empty())
+        Some(self.plan.prefix()).filter(|prefix| !prefix.is_empty())
+    }
+
+    fn plan(pattern: &str) -> Result<Plan, PatternError> {
+        let hir = parse(pattern, Captures::Ignored).map_err(|error| PatternError::new(pattern, &error))?;
+        if let Some(plan) = Plan::without_regex(&hir) {
+            return Ok(plan);
+        }
+        Ok(Plan::Regex {
+            prefix: prefix(&hir),
+            regex: compile(pattern, hir, WhichCaptures::None)?,
+        })
     }
 }
 

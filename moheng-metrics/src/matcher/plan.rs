@@ -24,6 +24,35 @@ pub(super) enum Plan {
 }
 
 impl Plan {
+    /// The plan for a list of values, `a|b|c` or `(a|b|c)`, which need not even be parsed. Dashboards make long ones.
+    pub(super) fn of_list(pattern: &str) -> Option<Self> {
+        let inner = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        let list = inner.unwrap_or(pattern);
+        if list.contains(['\\', '.', '+', '*', '?', '(', ')', '[', ']', '{', '}', '^', '$']) {
+            return None;
+        }
+        let mut values: Vec<String> = list.split('|').map(str::to_owned).collect();
+        values.sort_unstable();
+        values.dedup();
+        Some(Self::Values(values))
+    }
+
+    /// What every matching value begins with.
+    pub(super) fn prefix(&self) -> &str {
+        match self {
+            // Of sorted values the first and the last have least in common.
+            Self::Values(values) => match (values.first(), values.last()) {
+                (Some(first), Some(last)) => common_prefix(first, last),
+                _ => "",
+            },
+            Self::Globs(globs) => {
+                let prefixes = globs.iter().map(|glob| glob.prefix.as_str());
+                prefixes.reduce(common_prefix).unwrap_or_default()
+            }
+            Self::Regex { prefix, .. } => prefix,
+        }
+    }
+
     /// The plan for a pattern that needs no regular expression.
     pub(super) fn without_regex(hir: &Hir) -> Option<Self> {
         if let Some(mut values) = branches(hir)

@@ -106,6 +106,23 @@ impl<'a> TextParser<'a> {
         result
     }
 
+    /// What has not been read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.scanner.rest()
+    }
+
+    /// Moves past `lines` if they come next, without reading them. They are whole lines that a parser has read before,
+    /// and whose last `TYPE` was `kind`; their entries are not handed out.
+    #[inline]
+    pub fn skip_lines(&mut self, lines: &[u8], kind: MetricKind) -> bool {
+        let is_next = lines.ends_with(b"\n") && self.rest().starts_with(lines);
+        if is_next {
+            self.scanner.advance(lines.len());
+            self.kind = kind;
+        }
+        is_next
+    }
+
     /// The next sample, if its line is the expected series with a plain value and nothing else.
     #[inline]
     fn expected_sample(&mut self, expected_series: &[u8]) -> Option<TextSample<'a>> {

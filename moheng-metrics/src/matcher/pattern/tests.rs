@@ -41,6 +41,8 @@ fn patterns_match_whole_values() {
     check("foo", Values, "foo", &["foo"], &["", "foobar", "xfoo", "foo\n"]);
     check("^foo$", Values, "foo", &["foo"], &["foofoo"]);
     check("foo|bar|", Values, "", &["foo", "bar", ""], &["foobar"]);
+    check("(foo|fa)", Values, "f", &["foo", "fa"], &["(foo", "fa)"]);
+    check("()", Values, "", &[""], &["()"]);
     check("foo|far", Values, "f", &["foo", "far"], &["f", "oo"]);
     check("^(?:foo|^bar$)$", Engine, "", &["foo", "bar"], &["foobar"]);
     check(
@@ -59,7 +61,7 @@ fn patterns_match_whole_values() {
         &["instances"],
     );
     check("colou?r", Values, "colo", &["color", "colour"], &["colouur"]);
-    check("a{2,3}", Values, "a", &["aa", "aaa"], &["a", "aaaa"]);
+    check("a{2,3}", Values, "aa", &["aa", "aaa"], &["a", "aaaa"]);
     check("[^a]", Engine, "", &["b", "\n", "\u{6e29}"], &["a", "", "bb"]);
     check("\u{6e29}|\u{6e28}", Values, "", &["\u{6e29}"], &["\u{6e27}"]);
     check("(a|b)*c", Engine, "", &["c", "ababc"], &["ab"]);
@@ -140,7 +142,7 @@ fn what_would_grow_too_large_is_refused() {
     for pattern in [
         r"(?:\pL{100}){10}".to_owned(),
         r"\pL".repeat(1000),
-        "a".repeat((1 << 20) + 1),
+        "a?".repeat(200_000),
         format!("{}a{}", "(".repeat(100_000), ")".repeat(100_000)),
         format!("{}a{}", "(?:".repeat(101), ")*".repeat(101)),
     ] {

@@ -14,8 +14,8 @@ const MAX_REPEAT: u32 = 1000;
 /// How deep groups, alternations and repetitions may nest, which RE2 allows ten times as much. The engine compiles them
 /// recursively, with up to 15 kB of stack for each in a debug build.
 const MAX_NESTING: u32 = 100;
-/// The longest pattern in bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
+/// The longest pattern in bytes. What is parsed takes some 400 times as much memory for a moment.
+const MAX_PATTERN_BYTES: usize = 256 << 10;
 /// How many ranges the classes of a pattern may have together. `\pL` alone has some 650.
 const MAX_CLASS_RANGES: usize = 200_000;
 
