@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use moheng_metrics::{Labels, Select, SeriesOrder};
+use moheng_metrics::{FloatColumns, Labels, Select, SeriesOrder};
 
 use super::isolation::ReadPoint;
 use super::page::{PageData, place};
 use super::{Head, SeriesId};
+use crate::chunk::Encoding;
 
 /// All samples of a selection, encoded.
 #[derive(Debug)]
@@ -47,7 +48,10 @@ impl Head {
             open_bytes: Vec::new(),
         };
         self.visit(&ids, |id, slot, data| {
-            capture.add(id, slot, data, &point, select);
+            let is_added = capture.add(id, slot, data, &point, select);
+            if is_added && select.limit.is_some() && capture.last_is_empty(select.start_ms) {
+                capture.series.pop();
+            }
             capture.series.len() < early_limit
         });
         let series = &mut capture.series;
@@ -153,16 +157,24 @@ impl Head {
 }
 
 impl Capture {
-    fn add(&mut self, id: SeriesId, slot: usize, data: &PageData, point: &ReadPoint<'_>, select: &Select) {
+    /// Captures a series and returns whether it may have samples in the range.
+    fn add(
+        &mut self,
+        id: SeriesId,
+        slot: usize,
+        data: &PageData,
+        point: &ReadPoint<'_>,
+        select: &Select,
+    ) -> bool {
         let Some(series) = data.series.get(slot) else {
-            return;
+            return false;
         };
         let (Some(start_ms), Some(visible_ms)) = (series.start_ms(), data.visible_end_ms(slot, point)) else {
-            return;
+            return false;
         };
         let end_ms = select.end_ms.min(visible_ms);
         if start_ms > end_ms || visible_ms < select.start_ms {
-            return;
+            return false;
         }
         let first = series
             .sealed
@@ -182,7 +194,8 @@ impl Capture {
         if needs_open {
             self.open_bytes.extend_from_slice(series.open.bytes());
         }
-        if needs_open || !sealed.is_empty() {
+        let is_added = needs_open || !sealed.is_empty();
+        if is_added {
             self.series.push(CapturedSeries {
                 id,
                 labels: Labels::empty(),
@@ -191,5 +204,26 @@ impl Capture {
                 end_ms,
             });
         }
+        is_added
+    }
+
+    /// Whether the range lies in a gap of the series captured last. A limit must count only series with samples.
+    fn last_is_empty(&self, start_ms: i64) -> bool {
+        let Some(series) = self.series.last() else {
+            return true;
+        };
+        let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
+        let sealed = series.sealed.iter().map(|chunk| &**chunk);
+        let mut floats = FloatColumns::default();
+        let has_samples = sealed.chain((!open.is_empty()).then_some(open)).any(|chunk| {
+            floats.clear();
+            // A damaged chunk is handed out, so that the query fails.
+            Encoding::Xor.decode(chunk, &mut floats).is_err()
+                || floats
+                    .timestamps_ms
+                    .iter()
+                    .any(|time| (start_ms..=series.end_ms).contains(time))
+        });
+        !has_samples
     }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 mod backup;
+mod contract;
 mod directory;
 mod durability;
 mod golden;
