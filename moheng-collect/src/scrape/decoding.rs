@@ -1,9 +1,6 @@
 //! [`Decoding`]: from a series as exposed to the labels it is stored under.
 
-use moheng_metrics::{
-    Labels, LabelsBuilder, METRIC_NAME, MetricKind, TextEntry, TextParser, TextSample, format_float,
-    parse_float,
-};
+use moheng_metrics::{Labels, LabelsBuilder, METRIC_NAME, MetricKind, TextEntry, TextParser, TextSample};
 
 use super::pass::PassSettings;
 use super::{ScrapeError, ScrapeLimits};
@@ -12,47 +9,15 @@ use crate::relabel;
 /// What an exposed label gets in front of its name when the target has a label of that name.
 const EXPORTED_PREFIX: &str = "exported_";
 
-/// The label of a family whose value is a number, which is stored in one spelling.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum FloatLabel {
-    #[default]
-    None,
-    Le,
-    Quantile,
-}
-
-impl FloatLabel {
-    pub(super) const fn of(kind: MetricKind) -> Self {
-        match kind {
-            MetricKind::Histogram => Self::Le,
-            MetricKind::Summary => Self::Quantile,
-            _ => Self::None,
-        }
-    }
-
-    const fn name(self) -> Option<&'static str> {
-        match self {
-            Self::None => None,
-            Self::Le => Some("le"),
-            Self::Quantile => Some("quantile"),
-        }
-    }
-}
-
 impl PassSettings {
     /// The labels of a sample; `None` when relabelling drops it.
-    pub(super) fn decode(
-        &self,
-        sample: &TextSample<'_>,
-        float_label: FloatLabel,
-    ) -> Result<Option<Labels>, ScrapeError> {
+    pub(super) fn decode(&self, sample: &TextSample<'_>) -> Result<Option<Labels>, ScrapeError> {
         let exposed = sample.labels()?;
-        if let Some(labels) = self.merge(&exposed, sample.series, float_label) {
+        if let Some(labels) = self.merge(&exposed, sample.series) {
             check_limits(&labels, &self.limits)?;
             return Ok(Some(labels));
         }
         let mut labels = exposed.to_builder();
-        normalise(&mut labels, float_label);
         if self.samples.honor_labels {
             for (name, value) in &self.labels {
                 if exposed.get(name).is_none() && !exposes_empty(sample.series, name) {
@@ -79,22 +44,21 @@ impl PassSettings {
         Ok(Some(labels))
     }
 
-    /// [`PassSettings::decode`] for a series that was decoded before.
-    pub(super) fn decode_again(&self, series: &[u8], float_label: FloatLabel) -> Option<Labels> {
-        let mut line = Vec::with_capacity(series.len() + 3);
-        line.extend_from_slice(series);
-        line.extend_from_slice(b" 0\n");
-        match TextParser::new(&line).next_entry(&[]) {
-            Ok(Some(TextEntry::Sample(sample))) => self.decode(&sample, float_label).ok().flatten(),
+    /// [`PassSettings::decode`] for a series of a metric of this type that was decoded before.
+    pub(super) fn decode_again(&self, series: &[u8], kind: MetricKind) -> Option<Labels> {
+        let text = [b"\n", series, b" 0\n"].concat();
+        let mut parser = TextParser::new(&text);
+        parser.skip_lines(b"\n", kind);
+        match parser.next_entry(&[]) {
+            Ok(Some(TextEntry::Sample(sample))) => self.decode(&sample).ok().flatten(),
             _ => None,
         }
     }
 
-    /// The frequent case, in one go: no relabelling, nothing to normalise, no label on both sides.
-    fn merge(&self, exposed: &Labels, series: &[u8], float_label: FloatLabel) -> Option<Labels> {
-        let has_float = float_label.name().is_some_and(|name| exposed.get(name).is_some());
+    /// The frequent case, in one go: no relabelling, no label on both sides.
+    fn merge(&self, exposed: &Labels, series: &[u8]) -> Option<Labels> {
         let has_empty = self.samples.honor_labels && memchr::memmem::find(series, b"\"\"").is_some();
-        if has_float || has_empty || !self.samples.relabel.is_empty() {
+        if has_empty || !self.samples.relabel.is_empty() {
             return None;
         }
         let mut pairs = Vec::with_capacity(16);
@@ -163,20 +127,6 @@ fn check_limits(labels: &Labels, limits: &ScrapeLimits) -> Result<(), ScrapeErro
         return exceeded(format!("{count} labels, the limit is {count_limit}"));
     }
     Ok(())
-}
-
-/// Writes the bound of a bucket or the rank of a quantile as a float: `1` becomes `1.0`.
-fn normalise(labels: &mut LabelsBuilder, float_label: FloatLabel) {
-    let Some(name) = float_label.name() else { return };
-    let Some(value) = labels.get(name).and_then(parse_float) else {
-        return;
-    };
-    let mut text = String::new();
-    format_float(value, &mut text);
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        text.push_str(".0");
-    }
-    labels.set(name, &text);
 }
 
 /// Whether the series states the label with an empty value, which the decoded labels do not show. With `honor_labels`

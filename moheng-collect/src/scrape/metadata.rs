@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use moheng_metrics::MetricKind;
 
-/// Passes after which metadata that is no longer exposed is forgotten.
-const KEPT_PASSES: u32 = 10;
-
 /// What a target says about one of its metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,11 +57,11 @@ impl MetadataCache {
         }
     }
 
-    /// Ends a pass that read the whole exposition.
-    pub(super) fn commit(&mut self) {
-        let oldest = self.pass.saturating_sub(KEPT_PASSES);
-        if self.entries.iter().any(|entry| entry.last_pass < oldest) {
-            self.entries.retain(|entry| entry.last_pass >= oldest);
+    /// Ends a successful pass. If it read all comments, what it did not read is forgotten.
+    pub(super) fn commit(&mut self, has_read_all: bool) {
+        let is_gone = |entry: &Entry| has_read_all && entry.last_pass != self.pass;
+        if self.entries.iter().any(is_gone) {
+            self.entries.retain(|entry| !is_gone(entry));
             let names = self.entries.iter().enumerate();
             self.by_name = names
                 .map(|(index, entry)| (entry.metadata.name.clone(), index))
@@ -132,29 +129,25 @@ mod tests {
                     .collect(),
             )
         };
-        let pass = |cache: &mut MetadataCache, with_b: bool| {
+        let pass = |cache: &mut MetadataCache, with_b: bool, has_read_all: bool| {
             cache.begin();
             cache.set_help("a", "A.");
             cache.set_kind("a", MetricKind::Counter);
             if with_b {
                 cache.set_kind("b", MetricKind::Gauge);
             }
-            cache.commit();
+            cache.commit(has_read_all);
         };
-        pass(&mut cache, true);
-        assert_eq!(
-            names(&mut cache),
-            Some(vec!["a counter A.".to_owned(), "b gauge ".to_owned()])
-        );
-        pass(&mut cache, true);
+        let both = vec!["a counter A.".to_owned(), "b gauge ".to_owned()];
+        pass(&mut cache, true, true);
+        assert_eq!(names(&mut cache), Some(both.clone()));
+        pass(&mut cache, true, true);
         assert_eq!(names(&mut cache), None);
-        for _ in 0..KEPT_PASSES {
-            pass(&mut cache, false);
-            assert_eq!(names(&mut cache), None);
-        }
-        pass(&mut cache, false);
+        pass(&mut cache, false, false);
+        assert_eq!(names(&mut cache), None);
+        pass(&mut cache, false, true);
         assert_eq!(names(&mut cache), Some(vec!["a counter A.".to_owned()]));
-        pass(&mut cache, true);
-        assert_eq!(names(&mut cache).map(|names| names.len()), Some(2));
+        pass(&mut cache, true, true);
+        assert_eq!(names(&mut cache), Some(both));
     }
 }

@@ -6,6 +6,7 @@
 //! (`report`), append.
 
 mod body;
+mod comments;
 mod decoding;
 mod error;
 mod http;

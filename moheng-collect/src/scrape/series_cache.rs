@@ -3,9 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use moheng_metrics::{Labels, SeriesRef};
-
-use super::decoding::FloatLabel;
+use moheng_metrics::{Labels, MetricKind, SeriesRef};
 
 /// The entry of a series that relabelling drops.
 const DROPPED: u32 = u32::MAX;
@@ -45,7 +43,8 @@ struct Entry {
     series: u32,
     /// Where in the order it was last.
     position: u32,
-    float_label: FloatLabel,
+    /// What the exposition said about its metric, which decides how numbers in labels are spelled.
+    kind: MetricKind,
 }
 
 /// What is known of a series. Passes are numbered from 1; 0 is never.
@@ -122,9 +121,9 @@ impl SeriesCache {
     pub(super) fn insert(
         &mut self,
         text: &[u8],
-        float_label: FloatLabel,
+        kind: MetricKind,
         labels: Option<&Labels>,
-        decode: impl Fn(&[u8], FloatLabel) -> Option<Labels>,
+        decode: impl Fn(&[u8], MetricKind) -> Option<Labels>,
     ) -> Known {
         debug_assert!(
             u32::try_from(self.texts.len() + text.len()).is_ok(),
@@ -133,8 +132,8 @@ impl SeriesCache {
         let index = self.entries.len() as u32;
         let series = labels.map_or(DROPPED, |labels| {
             self.series_of(labels, index, |cache, candidate| {
-                let (text, float_label) = cache.text_of(candidate);
-                decode(text, float_label).as_ref() == Some(labels)
+                let (text, kind) = cache.text_of(candidate);
+                decode(text, kind).as_ref() == Some(labels)
             })
         });
         let start = self.texts.len() as u32;
@@ -144,7 +143,7 @@ impl SeriesCache {
             length: text.len() as u32,
             series,
             position: NOWHERE,
-            float_label,
+            kind,
         };
         self.entries.push(entry);
         let hash = self.hasher.hash_one(text);
@@ -202,16 +201,16 @@ impl SeriesCache {
     }
 
     /// A text of a series, and how to decode it.
-    pub(super) fn text_of(&self, series: u32) -> (&[u8], FloatLabel) {
+    pub(super) fn text_of(&self, series: u32) -> (&[u8], MetricKind) {
         let entry = self
             .series
             .get(series as usize)
             .map_or(NOWHERE, |series| series.entry);
-        let float_label = self
+        let kind = self
             .entries
             .get(entry as usize)
-            .map_or(FloatLabel::None, |entry| entry.float_label);
-        (self.text(entry), float_label)
+            .map_or(MetricKind::Untyped, |entry| entry.kind);
+        (self.text(entry), kind)
     }
 
     /// How many texts are remembered.

@@ -33,18 +33,14 @@ fn with_rule(config: RelabelConfig) -> PassSettings {
 }
 
 fn decode(settings: &PassSettings, kind: MetricKind, series: &str) -> Result<Option<Labels>, ScrapeError> {
-    let line = format!("{series} 1\n");
-    let entry = TextParser::new(line.as_bytes())
-        .next_entry(&[])
-        .expect("valid text");
-    let Some(TextEntry::Sample(sample)) = entry else {
+    let text = format!("# TYPE m {}\n{series} 1\n", kind.as_str());
+    let mut parser = TextParser::new(text.as_bytes());
+    assert!(matches!(parser.next_entry(&[]), Ok(Some(TextEntry::Type { .. }))));
+    let Ok(Some(TextEntry::Sample(sample))) = parser.next_entry(&[]) else {
         panic!("{series} is not a sample");
     };
-    let labels = settings.decode(&sample, FloatLabel::of(kind))?;
-    assert_eq!(
-        settings.decode_again(series.as_bytes(), FloatLabel::of(kind)),
-        labels
-    );
+    let labels = settings.decode(&sample)?;
+    assert_eq!(settings.decode_again(series.as_bytes(), kind), labels);
     Ok(labels)
 }
 

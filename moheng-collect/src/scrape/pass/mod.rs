@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moheng_metrics::{
-    AppendBatch, Clock, Labels, STALE_NAN, SampleSink, SeriesRef, SinkError, TextEntry, TextParser,
-    TextSample,
+    AppendBatch, Clock, Labels, MetricKind, STALE_NAN, SampleSink, SeriesRef, SinkError, TextEntry,
+    TextParser, TextSample,
 };
 
 use super::body::MAX_BODY_BYTES;
-use super::decoding::FloatLabel;
+use super::comments::Comments;
 use super::metadata::MetadataCache;
 use super::report::{ReportSeries, ReportValues, report_series};
 use super::series_cache::{Known, SeriesCache};
@@ -58,6 +58,7 @@ pub struct PassSettings {
 pub struct ScrapePass {
     settings: PassSettings,
     cache: SeriesCache,
+    comments: Comments,
     metadata: MetadataCache,
     reports: Vec<ReportSeries>,
     /// The number of the pass that runs or ran last.
@@ -132,6 +133,7 @@ impl ScrapePass {
             reports: report_series(settings.samples.reports, &settings.labels),
             settings,
             cache: SeriesCache::default(),
+            comments: Comments::default(),
             metadata: MetadataCache::default(),
             pass: 0,
             last_stored: 0,
@@ -229,6 +231,7 @@ impl ScrapePass {
     fn begin(&mut self) {
         self.pass += 1;
         self.cache.begin();
+        self.comments.begin();
         self.metadata.begin();
     }
 
@@ -238,19 +241,10 @@ impl ScrapePass {
             return Err(FetchError::BodyTooLarge { limit_bytes }.into());
         }
         reading.pending.reserve(self.tracked_count);
-        let mut parser = TextParser::new(body);
-        let mut float_label = FloatLabel::None;
-        while let Some(entry) = parser.next_entry(self.cache.expected())? {
-            match entry {
-                TextEntry::Sample(sample) => self.read_sample(&sample, float_label, timestamp_ms, reading)?,
-                TextEntry::Help { name, help } => self.metadata.set_help(&name, &help),
-                TextEntry::Type { name, kind } => {
-                    float_label = FloatLabel::of(kind);
-                    self.metadata.set_kind(&name, kind);
-                }
-            }
-        }
-        self.metadata.commit();
+        self.read_entries(body, timestamp_ms, reading)
+            .inspect_err(|_| self.comments.roll_back())?;
+        let has_read_all = self.comments.commit();
+        self.metadata.commit(has_read_all);
         match self.settings.limits.samples {
             Some(limit) if reading.counted > limit => Err(ScrapeError::SampleLimit {
                 limit,
@@ -260,18 +254,63 @@ impl ScrapePass {
         }
     }
 
+    fn read_entries(
+        &mut self,
+        body: &[u8],
+        timestamp_ms: i64,
+        reading: &mut Reading,
+    ) -> Result<(), ScrapeError> {
+        let mut parser = TextParser::new(body);
+        let mut kind = MetricKind::Untyped;
+        // Where the comments began that are being read, and how much was left behind the last of them.
+        let mut comments = parser.rest();
+        let mut behind_comments = None;
+        loop {
+            if let Some(skipped_kind) = self.comments.skip(&mut parser) {
+                kind = skipped_kind;
+                comments = parser.rest();
+                if behind_comments.take().is_some() {
+                    self.comments.add(&[], kind);
+                }
+                continue;
+            }
+            let entry = parser.next_entry(self.cache.expected())?;
+            match &entry {
+                Some(TextEntry::Help { name, help }) => self.metadata.set_help(name, help),
+                Some(TextEntry::Type { name, kind: stated }) => {
+                    kind = *stated;
+                    self.metadata.set_kind(name, kind);
+                }
+                Some(TextEntry::Sample(_)) | None => {
+                    if let Some(left) = behind_comments.take() {
+                        let lines = comments.get(..comments.len() - left);
+                        self.comments.add(lines.unwrap_or_default(), kind);
+                    }
+                }
+            }
+            match entry {
+                None => return Ok(()),
+                Some(TextEntry::Sample(sample)) => {
+                    self.read_sample(&sample, kind, timestamp_ms, reading)?;
+                    comments = parser.rest();
+                }
+                Some(_) => behind_comments = Some(parser.rest().len()),
+            }
+        }
+    }
+
     #[inline]
     fn read_sample(
         &mut self,
         sample: &TextSample<'_>,
-        float_label: FloatLabel,
+        kind: MetricKind,
         scrape_ms: i64,
         reading: &mut Reading,
     ) -> Result<(), ScrapeError> {
         reading.scraped += 1;
         let (known, new_labels) = match self.cache.find(sample.series) {
             Some(known) => (known, None),
-            None => self.recognise(sample, float_label)?,
+            None => self.recognise(sample, kind)?,
         };
         let Known::Series(index) = known else {
             return Ok(());
@@ -323,22 +362,21 @@ impl ScrapePass {
     fn recognise(
         &mut self,
         sample: &TextSample<'_>,
-        float_label: FloatLabel,
+        kind: MetricKind,
     ) -> Result<(Known, Option<Labels>), ScrapeError> {
-        let labels = self.settings.decode(sample, float_label)?;
+        let labels = self.settings.decode(sample)?;
         let settings = &self.settings;
-        let known = self.cache.insert(
-            sample.series,
-            float_label,
-            labels.as_ref(),
-            |text, float_label| settings.decode_again(text, float_label),
-        );
+        let known = self
+            .cache
+            .insert(sample.series, kind, labels.as_ref(), |text, kind| {
+                settings.decode_again(text, kind)
+            });
         Ok((known, labels))
     }
 
     fn labels_of(&self, series: u32) -> Option<Labels> {
-        let (text, float_label) = self.cache.text_of(series);
-        self.settings.decode_again(text, float_label)
+        let (text, kind) = self.cache.text_of(series);
+        self.settings.decode_again(text, kind)
     }
 
     fn report_values(&self, report: &PassReport, body_size_bytes: i64) -> ReportValues {

@@ -319,4 +319,19 @@ fn metadata_is_taken_over() {
     );
     pass.apply(Scrape::new(body, 20_000), &store, &ManualClock::new(0));
     assert!(pass.take_changed_metadata().is_none());
+    let changed = b"# HELP a Some.\n# TYPE b counter\na 1\n# EOF\n";
+    let mut names = Vec::new();
+    for scrape in 3..6 {
+        pass.apply(
+            Scrape::new(changed, scrape * 10_000),
+            &store,
+            &ManualClock::new(0),
+        );
+        names.extend(pass.take_changed_metadata().map(|metadata| {
+            let names: Vec<&str> = metadata.iter().map(|metadata| metadata.name.as_str()).collect();
+            format!("{} {:?}", names.join(" "), metadata[0].help)
+        }));
+    }
+    // What is new counts at once; that something is gone shows once all comments were read.
+    assert_eq!(names, ["a b \"Some.\""]);
 }

@@ -16,10 +16,10 @@ fn pass(cache: &mut SeriesCache, texts: &[&str]) -> (usize, Vec<Known>) {
     let mut known = Vec::new();
     for text in texts {
         expected += usize::from(cache.expected() == text.as_bytes());
-        let decode = |text: &[u8], _: FloatLabel| std::str::from_utf8(text).ok().map(labels);
+        let decode = |text: &[u8], _: MetricKind| std::str::from_utf8(text).ok().map(labels);
         let series = cache.find(text.as_bytes()).unwrap_or_else(|| {
             let labels = (!text.starts_with("drop")).then(|| labels(text));
-            cache.insert(text.as_bytes(), FloatLabel::None, labels.as_ref(), decode)
+            cache.insert(text.as_bytes(), MetricKind::Untyped, labels.as_ref(), decode)
         });
         known.push(series);
     }

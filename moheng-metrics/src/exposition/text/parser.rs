@@ -113,6 +113,17 @@ impl<'a> TextParser<'a> {
 
     /// Moves past `lines` if they come next, without reading them. They are whole lines that a parser has read before,
     /// and whose last `TYPE` was `kind`; their entries are not handed out.
+    ///
+    /// ```
+    /// use moheng_metrics::{MetricKind, TextEntry, TextParser};
+    ///
+    /// let mut parser = TextParser::new(b"# TYPE m histogram\nm_bucket{le=\"1\"} 0\n");
+    /// assert!(!parser.skip_lines(b"# TYPE n gauge\n", MetricKind::Gauge));
+    /// assert!(parser.skip_lines(b"# TYPE m histogram\n", MetricKind::Histogram));
+    /// let Some(TextEntry::Sample(sample)) = parser.next_entry(b"")? else { panic!() };
+    /// assert_eq!(sample.labels()?.get("le"), Some("1.0"));
+    /// # Ok::<(), moheng_metrics::ParseError>(())
+    /// ```
     #[inline]
     pub fn skip_lines(&mut self, lines: &[u8], kind: MetricKind) -> bool {
         let is_next = lines.ends_with(b"\n") && self.rest().starts_with(lines);

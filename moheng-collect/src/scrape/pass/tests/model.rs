@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// The texts of series; some are the same series, one is dropped when rules say so.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     "a",
     "b",
     "c{x=\"1\"}",
@@ -21,6 +21,7 @@ const TEXTS: [&str; 8] = [
     "c{y=\"1\", x=\"2\", z=\"\"}",
     "d{i=\"own\"}",
     "drop",
+    "e{le=\"1\"}",
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,8 @@ struct Step {
     event: Event,
     /// Index of the text, value, and timestamp relative to the scrape in seconds.
     lines: Vec<(usize, u8, Option<i64>)>,
+    /// Bits that say in front of which lines there are comments.
+    comments: u8,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -69,10 +72,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let timestamp = prop_oneof![4 => Just(None), 1 => (-15_i64..15).prop_map(Some), 1 => Just(Some(601))];
     let line = (0..TEXTS.len(), 0_u8..3, timestamp);
     let lines = proptest::collection::vec(line, 0..8);
-    proptest::collection::vec(
-        (event, lines).prop_map(|(event, lines)| Step { event, lines }),
-        1..12,
-    )
+    // Mostly the same comments as before, since those are predicted.
+    let comments = prop_oneof![3 => Just(0b101_u8), 1 => any::<u8>()];
+    let step = (event, lines, comments).prop_map(|(event, lines, comments)| Step {
+        event,
+        lines,
+        comments,
+    });
+    proptest::collection::vec(step, 1..12)
 }
 
 /// A store that can be full and forget references.
@@ -233,6 +240,7 @@ fn stored_labels(text: &str) -> Labels {
         text if text.starts_with("c{") => {
             Labels::from_pairs([("__name__", "c"), ("x", "2"), ("y", "1"), ("i", "a")])
         }
+        "e{le=\"1\"}" => Labels::from_pairs([("__name__", "e"), ("le", "1.0"), ("i", "a")]),
         name => Labels::from_pairs([("__name__", name), ("i", "a")]),
     }
 }
@@ -257,7 +265,13 @@ fn contents(source: &MemorySource) -> BTreeMap<Labels, Vec<(i64, u64)>> {
 
 fn body(step: &Step, scrape_ms: i64) -> String {
     let mut body = String::new();
-    for (text, value, offset) in &step.lines {
+    for (index, (text, value, offset)) in step.lines.iter().enumerate() {
+        if step.comments >> index & 1 == 1 {
+            body.push_str(["# TYPE c gauge\n", "\n# HELP d D.\n# HELP d E.\n", "# c\n"][index % 3]);
+        }
+        if TEXTS[*text].starts_with("e{") {
+            body.push_str("# TYPE e histogram\n");
+        }
         body.push_str(&format!("{} {value}", TEXTS[*text]));
         if let Some(offset) = offset {
             body.push_str(&format!(" {}", (scrape_ms + offset * 1000).max(0)));
