@@ -1,6 +1,9 @@
 //! What the API refuses, and how.
 
-use crate::support::{Server, directory, request};
+use std::io::Write;
+use std::net::TcpStream;
+
+use crate::support::{Server, directory, request, wait_for};
 
 /// Checks status, error type and a part of the message of an answer.
 #[track_caller]
@@ -127,11 +130,43 @@ fn forms_are_bounded() {
 }
 
 #[test]
-fn slow_queries_time_out() {
+fn queries_time_out() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);
-    let query = "sum(max_over_time(sum(vector(1))[10000d:1s]))";
-    let answer = server.post("/api/v1/query", &format!("query={query}&timeout=1ms"));
-    assert_eq!(answer.status, 503, "{}", answer.text());
-    assert_eq!(answer.json()["errorType"], "timeout");
+    check(
+        &server,
+        "/api/v1/query?query=up&timeout=0.0001",
+        503,
+        "timeout",
+        "timed out",
+    );
+}
+
+#[test]
+fn a_query_that_nobody_waits_for_is_stopped() {
+    let directory = directory();
+    let server = Server::scraping(directory.path(), &[]);
+    let running = || {
+        let metrics = server.get("/metrics");
+        let line = metrics
+            .text()
+            .lines()
+            .find(|line| line.starts_with("prometheus_engine_queries "));
+        line.map(str::to_owned).expect("the metric exists")
+    };
+    // Eleven thousand windows of 43 200 values each: minutes of work.
+    let query = "quantile_over_time(0.5,vector(time())[12h:1s])";
+    let path = format!("/api/v1/query_range?query={query}&start=0&end=660000&step=60");
+    let mut stream = TcpStream::connect(&server.address).expect("the server accepts connections");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .expect("the request can be sent");
+    wait_for("the query", || {
+        (running() == "prometheus_engine_queries 1").then_some(())
+    });
+    drop(stream);
+    wait_for("the end of the query", || {
+        (running() == "prometheus_engine_queries 0").then_some(())
+    });
 }

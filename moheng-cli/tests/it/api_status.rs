@@ -26,7 +26,7 @@ fn targets() {
     assert_eq!(up["discoveredLabels"]["__metrics_path__"], "/metrics");
     assert_eq!(
         (&up["scrapeInterval"], &up["scrapeTimeout"]),
-        (&json!("1s"), &json!("1s"))
+        (&json!("200ms"), &json!("200ms"))
     );
     let url = up["scrapeUrl"].as_str().unwrap_or_default();
     assert!(

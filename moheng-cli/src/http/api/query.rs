@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use moheng_metrics::SeriesSource;
 use moheng_promql::{
-    CancelToken, Engine, InstantQuery, QueryError, QueryOutput, QueryValue, RangeQuery, Statistics,
+    CancelToken, Engine, InstantQuery, QueryError, QueryOutput, QueryValue, RangeQuery, Statistics, ValueType,
 };
 
 use super::{answer, truncate, wire};
@@ -62,6 +62,7 @@ pub(crate) async fn range_query(
         ));
     }
     let text = params.get("query").unwrap_or_default();
+    check_range_type(text)?;
     let mut query = RangeQuery::new(text, start_ms, end_ms, step_ms);
     query.lookback_delta_ms = lookback_delta(&params)?;
     run(server, params, move |engine, source, limits| {
@@ -70,6 +71,19 @@ pub(crate) async fn range_query(
         engine.range(source, &query)
     })
     .await
+}
+
+/// Refuses expressions that have no value to draw over time.
+fn check_range_type(text: &str) -> Result<(), ApiError> {
+    let expression = moheng_promql::parse(text).map_err(QueryError::from)?;
+    match expression.value_type() {
+        ValueType::Scalar | ValueType::InstantVector => Ok(()),
+        other => Err(ApiError::bad_data(format!(
+            "invalid parameter \"query\": invalid expression type \"{}\" for range query, \
+             must be scalar or instant vector",
+            other.as_str()
+        ))),
+    }
 }
 
 fn lookback_delta(params: &Params) -> Result<Option<i64>, ApiError> {

@@ -57,11 +57,11 @@ impl Server {
         server
     }
 
-    /// A server that scrapes a target with [`EXPOSITION`] and one that is down every second, after its first scrapes.
+    /// A server that scrapes a target with [`EXPOSITION`] and one that is down, after its first scrapes.
     pub(crate) fn scraping(directory: &Path, arguments: &[&str]) -> Self {
         let target = Target::start(EXPOSITION);
         let config = format!(
-            "global: {{scrape_interval: 1s}}
+            "global: {{scrape_interval: 200ms}}
 scrape_configs:
 - job_name: test
   static_configs:
