@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use tokio::sync::mpsc;
 
 /// How many chunks wait for a slow reader.
@@ -22,7 +22,7 @@ impl BodyReader {
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
         tokio::spawn(async move {
             while let Some(frame) = body.frame().await {
-                let chunk = frame.map_err(io::Error::other).map(|frame| frame.into_data());
+                let chunk = frame.map_err(io::Error::other).map(Frame::into_data);
                 let chunk = match chunk {
                     Ok(Ok(bytes)) => Ok(bytes),
                     // Trailers.

@@ -145,7 +145,7 @@ fn queries_time_out() {
 #[test]
 fn a_query_that_nobody_waits_for_is_stopped() {
     let directory = directory();
-    let server = Server::scraping(directory.path(), &[]);
+    let server = Server::start(directory.path(), &[]);
     let running = || {
         let metrics = server.get("/metrics");
         let line = metrics
@@ -154,9 +154,19 @@ fn a_query_that_nobody_waits_for_is_stopped() {
             .find(|line| line.starts_with("prometheus_engine_queries "));
         line.map(str::to_owned).expect("the metric exists")
     };
-    // Eleven thousand windows of 43 200 values each: minutes of work.
-    let query = "quantile_over_time(0.5,vector(time())[12h:1s])";
-    let path = format!("/api/v1/query_range?query={query}&start=0&end=660000&step=60");
+    let series = wait_for("the host's series", || {
+        let count = server.query("count({__name__=~\".+\"}) > 200");
+        count[0]["value"].is_array().then(|| count[0]["value"].clone())
+    });
+    // Hundreds of series, eleven thousand windows each, 43 200 values in each window: minutes of work.
+    let query = format!(
+        "quantile_over_time(0.5,({{__name__=~\".%2B\"}}@{})[1h:1s])",
+        series[0]
+    );
+    let path = format!(
+        "/api/v1/query_range?query={}&start=0&end=11000&step=1",
+        query.replace('"', "%22")
+    );
     let mut stream = TcpStream::connect(&server.address).expect("the server accepts connections");
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream
