@@ -1,6 +1,6 @@
 //! [`Decoding`]: from a series as exposed to the labels it is stored under.
 
-use moheng_metrics::{Labels, LabelsBuilder, METRIC_NAME, MetricKind, TextEntry, TextParser, TextSample};
+use moheng_metrics::{Labels, LabelsBuilder, MetricKind, TextEntry, TextParser, TextSample};
 
 use super::pass::PassSettings;
 use super::{ScrapeError, ScrapeLimits};
@@ -96,37 +96,44 @@ impl PassSettings {
 }
 
 fn check_limits(labels: &Labels, limits: &ScrapeLimits) -> Result<(), ScrapeError> {
-    let count_limit = limits.labels.unwrap_or(usize::MAX);
+    let all_limits = [limits.labels, limits.label_name_bytes, limits.label_value_bytes];
+    if all_limits.iter().all(Option::is_none) {
+        return Ok(());
+    }
     let name_limit = limits.label_name_bytes.unwrap_or(usize::MAX);
     let value_limit = limits.label_value_bytes.unwrap_or(usize::MAX);
-    let metric = labels.get(METRIC_NAME).unwrap_or_default();
-    let exceeded = |what: String| {
-        let metric: String = metric.chars().take(50).collect();
-        Err(ScrapeError::LabelLimit(format!(
-            "a series of {metric:?} has {what}"
-        )))
-    };
     let mut count = 0;
     for (name, value) in labels {
         count += 1;
-        let shown: String = name.chars().take(50).collect();
-        if name.len() > name_limit {
-            return exceeded(format!(
-                "a label name of {} bytes ({shown:?}), the limit is {name_limit}",
-                name.len()
-            ));
-        }
-        if value.len() > value_limit {
-            return exceeded(format!(
-                "a label value of {} bytes ({shown:?}), the limit is {value_limit}",
-                value.len()
-            ));
-        }
+        let (what, length, limit) = if name.len() > name_limit {
+            ("name", name.len(), name_limit)
+        } else if value.len() > value_limit {
+            ("value", value.len(), value_limit)
+        } else {
+            continue;
+        };
+        let shown = beginning(name);
+        let what = format!("a label {what} of {length} bytes ({shown:?}), the limit is {limit}");
+        return Err(limit_error(labels, &what));
     }
-    if count > count_limit {
-        return exceeded(format!("{count} labels, the limit is {count_limit}"));
+    match limits.labels {
+        Some(limit) if count > limit => Err(limit_error(
+            labels,
+            &format!("{count} labels, the limit is {limit}"),
+        )),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+#[cold]
+fn limit_error(labels: &Labels, what: &str) -> ScrapeError {
+    let metric = beginning(labels.metric_name());
+    ScrapeError::LabelLimit(format!("a series of {metric:?} has {what}"))
+}
+
+/// As much of a name as a message shows.
+fn beginning(name: &str) -> String {
+    name.chars().take(50).collect()
 }
 
 /// Whether the series states the label with an empty value, which the decoded labels do not show. With `honor_labels`

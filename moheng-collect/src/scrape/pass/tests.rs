@@ -39,7 +39,8 @@ fn dump(store: &dyn SeriesSource, want: impl Fn(&str) -> bool) -> Vec<String> {
             } else {
                 value.to_string()
             };
-            line.push_str(&format!(" {value}@{}", *timestamp_ms as f64 / 1000.0));
+            let seconds = *timestamp_ms as f64 / 1000.0;
+            line.extend([" ", &value, "@", &seconds.to_string()]);
         }
         lines.push(line);
     }

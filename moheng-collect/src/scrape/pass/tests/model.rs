@@ -154,8 +154,9 @@ impl Model {
         is_accepted
     }
 
-    fn scrape(&mut self, step: &Step, scrape_ms: i64) {
-        if step.event.changes_rules() {
+    /// What happens in front of a scrape.
+    fn prepare(&mut self, event: Event) {
+        if event.changes_rules() {
             self.drops = !self.drops;
             self.last.clear();
             let tracked = std::mem::take(&mut self.tracked).into_iter();
@@ -163,11 +164,15 @@ impl Model {
                 .extend(tracked.filter(|labels| self.known.contains(labels)));
             self.known.clear();
         }
-        if matches!(step.event, Event::Forget) {
+        if matches!(event, Event::Forget) {
             // What is known by reference only can no longer be marked.
             self.known.clear();
             self.orphans.clear();
         }
+    }
+
+    fn scrape(&mut self, step: &Step, scrape_ms: i64) {
+        self.prepare(step.event);
         let is_fetched = !matches!(step.event, Event::Timeout);
         let lines: Vec<(Labels, f64, Option<i64>)> = step
             .lines
@@ -272,9 +277,12 @@ fn body(step: &Step, scrape_ms: i64) -> String {
         if TEXTS[*text].starts_with("e{") {
             body.push_str("# TYPE e histogram\n");
         }
-        body.push_str(&format!("{} {value}", TEXTS[*text]));
+        body.push_str(TEXTS[*text]);
+        body.push(' ');
+        body.push_str(&value.to_string());
         if let Some(offset) = offset {
-            body.push_str(&format!(" {}", (scrape_ms + offset * 1000).max(0)));
+            body.push(' ');
+            body.push_str(&(scrape_ms + offset * 1000).max(0).to_string());
         }
         body.push('\n');
     }
