@@ -104,7 +104,7 @@ impl Display for TimeModifiers {
         match &self.offset {
             Some(DurationExpr::Fixed(offset_ms)) => write!(f, " offset {}", format_duration(*offset_ms)),
             Some(DurationExpr::Computed(expr)) => match expr.kind() {
-                ExprKind::Paren(_) => write!(f, " offset {expr}"),
+                ExprKind::Paren(_) | ExprKind::Call(_) => write!(f, " offset {expr}"),
                 _ => write!(f, " offset ({expr})"),
             },
             None => Ok(()),

@@ -34,6 +34,10 @@ impl Mask {
         self.words.iter().all(|word| *word == 0)
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Adds the steps of `other`.
     pub(crate) fn unite(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {

@@ -207,25 +207,7 @@ impl Evaluator<'_> {
                 let series = (!samples.is_empty()).then_some(RangeSeries { labels, samples });
                 Ok(QueryValue::Matrix(series.into_iter().collect()))
             }
-            ValueType::InstantVector => {
-                let set = self.finished_set(expr, grid)?;
-                let mut matrix: Vec<RangeSeries> = Vec::with_capacity(set.rows.len());
-                for (element, column) in &set.rows {
-                    let samples: Vec<Sample> = column
-                        .iter()
-                        .map(|(step, value)| Sample {
-                            timestamp_ms: grid.time_ms(step),
-                            value,
-                        })
-                        .collect();
-                    if !samples.is_empty() {
-                        let labels = element.labels.clone();
-                        matrix.push(RangeSeries { labels, samples });
-                    }
-                }
-                matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
-                Ok(QueryValue::Matrix(matrix))
-            }
+            ValueType::InstantVector => self.matrix(expr, grid),
             other => Err(QueryError::execution(format!(
                 "invalid expression type {:?} for range query, must be Scalar or instant Vector",
                 other.as_str()
@@ -233,16 +215,11 @@ impl Evaluator<'_> {
         }
     }
 
-    /// The elements of the whole query, pending names dropped.
+    /// The elements of a whole instant query, pending names dropped.
     fn finished_set(&self, expr: &Expr, grid: &Grid) -> Result<ElementSet<'_, '_>, QueryError> {
         let mut set = ElementSet::new(self)?;
         self.stream(expr, grid, &mut |element, column| {
-            let labels = if element.drops_name {
-                without_metadata(&element.labels)
-            } else {
-                element.labels
-            };
-            set.push(Element::new(labels), column.clone())
+            set.push(Element::new(finished_labels(element)), column.clone())
         })?;
         let mut seen = HashSet::with_capacity(set.rows.len());
         if !set
@@ -255,6 +232,45 @@ impl Evaluator<'_> {
         Ok(set)
     }
 
+    /// The series of a whole range query, pending names dropped, ascending by labels.
+    fn matrix(&self, expr: &Expr, grid: &Grid) -> Result<QueryValue, QueryError> {
+        let mut held = self.limits.hold(0)?;
+        let mut matrix: Vec<RangeSeries> = Vec::new();
+        self.stream(expr, grid, &mut |element, column| {
+            let mut samples = Vec::with_capacity(column.present().count());
+            column.for_each(|step, value| {
+                samples.push(Sample {
+                    timestamp_ms: grid.time_ms(step),
+                    value,
+                });
+            });
+            held.add(samples.len())?;
+            matrix.push(RangeSeries {
+                labels: finished_labels(element),
+                samples,
+            });
+            Ok(())
+        })?;
+        matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
+        // Dropping names can make one series of several.
+        let mut collides = false;
+        matrix.dedup_by(|later, kept| {
+            let is_same = later.labels == kept.labels;
+            if is_same {
+                kept.samples.append(&mut later.samples);
+                kept.samples.sort_by_key(|sample| sample.timestamp_ms);
+                collides |= !kept
+                    .samples
+                    .is_sorted_by(|before, after| before.timestamp_ms < after.timestamp_ms);
+            }
+            is_same
+        });
+        if collides {
+            return Err(QueryError::same_labelset());
+        }
+        Ok(QueryValue::Matrix(matrix))
+    }
+
     /// The samples of a range vector at one time.
     fn raw_ranges(&self, expr: &Expr, grid: &Grid) -> Result<QueryValue, QueryError> {
         let windows = self.range_windows(expr, grid)?;
@@ -262,11 +278,7 @@ impl Evaluator<'_> {
         let mut matrix = Vec::new();
         self.read_ranges(expr, "", &windows, &mut |element, samples| {
             held.add(samples.len())?;
-            let labels = if element.drops_name {
-                without_metadata(&element.labels)
-            } else {
-                element.labels
-            };
+            let labels = finished_labels(element);
             let pairs = samples.timestamps_ms.iter().zip(&samples.values);
             let samples: Vec<Sample> = pairs
                 .map(|(timestamp_ms, value)| Sample {
@@ -281,5 +293,13 @@ impl Evaluator<'_> {
         })?;
         matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
         Ok(QueryValue::Matrix(matrix))
+    }
+}
+
+fn finished_labels(element: Element) -> Labels {
+    if element.drops_name {
+        without_metadata(&element.labels)
+    } else {
+        element.labels
     }
 }

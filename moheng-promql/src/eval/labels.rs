@@ -1,7 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use moheng_metrics::{Labels, METRIC_NAME};
-use regex_automata::meta::Regex;
+use moheng_metrics::{CapturePattern, Labels, METRIC_NAME};
 
 use super::call::{argument, string_argument};
 use super::element::{Element, ElementSet};
@@ -22,22 +21,14 @@ impl Evaluator<'_> {
         let origin = string_argument(call, 3)?;
         let pattern = string_argument(call, 4)?;
         check_label_name("label_replace()", "destination", target)?;
-        let invalid = || {
-            QueryError::execution(format!(
-                "invalid regular expression in label_replace(): {pattern}"
-            ))
-        };
-        let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| invalid())?;
-        let mut captures = regex.create_captures();
+        let pattern = CapturePattern::new(pattern)
+            .map_err(|error| QueryError::execution(format!("{error} in label_replace()")))?;
         self.stream_relabeled(call, grid, sink, &mut |element| {
             let value = element.labels.get(origin).unwrap_or_default();
-            regex.captures(value, &mut captures);
-            if !captures.is_match() {
-                return;
+            let replaced = pattern.captures(value).map(|captures| captures.expand(template));
+            if let Some(text) = replaced {
+                set_label(element, target, &text);
             }
-            let mut text = String::new();
-            expand(template, &captures, value, &mut text);
-            set_label(element, target, &text);
         })
     }
 
@@ -101,49 +92,4 @@ fn check_label_name(function: &str, role: &str, name: &str) -> Result<(), QueryE
         return Err(QueryError::execution(message));
     }
     Ok(())
-}
-
-/// Appends `template` with `$1`, `${1}`, `$name` and `$$` replaced as Go does: unknown groups are empty, and a name is
-/// as long as it can be.
-fn expand(
-    template: &str,
-    captures: &regex_automata::util::captures::Captures,
-    value: &str,
-    out: &mut String,
-) {
-    let mut rest = template;
-    while let Some(position) = rest.find('$') {
-        out.push_str(&rest[..position]);
-        rest = &rest[position + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
-            out.push('$');
-            rest = after;
-            continue;
-        }
-        let Some((name, after)) = group_name(rest) else {
-            out.push('$');
-            continue;
-        };
-        let span = match name.parse::<usize>() {
-            Ok(index) => captures.get_group(index),
-            Err(_) => captures.get_group_by_name(name),
-        };
-        out.push_str(
-            span.and_then(|span| value.get(span.start..span.end))
-                .unwrap_or_default(),
-        );
-        rest = after;
-    }
-    out.push_str(rest);
-}
-
-/// The name of a group behind a dollar sign, in braces or not, and what follows it.
-fn group_name(text: &str) -> Option<(&str, &str)> {
-    let is_part = |character: char| character == '_' || character.is_alphanumeric();
-    if let Some(inner) = text.strip_prefix('{') {
-        let (name, after) = inner.split_once('}')?;
-        return (!name.is_empty() && name.chars().all(is_part)).then_some((name, after));
-    }
-    let end = text.find(|character| !is_part(character)).unwrap_or(text.len());
-    (end > 0).then(|| text.split_at(end))
 }

@@ -16,11 +16,8 @@ impl Parser<'_> {
         })?;
         let mut span = name.span.to(close.span);
         if grouping.is_none() {
-            let before = self.peek().span;
             grouping = self.grouping()?;
-            if grouping.is_some() {
-                span = span.to(before);
-            }
+            span = span.to(self.previous().span);
         }
         let wanted = 1 + usize::from(op.takes_parameter());
         if arguments.len() != wanted {

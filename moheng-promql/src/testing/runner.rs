@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moheng_metrics::{AppendBatch, MemorySource, SampleSink, SystemClock};
-use regex_automata::meta::Regex;
+use moheng_metrics::{AppendBatch, MemorySource, Pattern, SampleSink, SystemClock};
 
 use super::compare::{compare_instant, compare_matrix};
 use super::script::{Command, Eval, EvalTime, Expectation, LoadSeries, MessagePattern, Script, ScriptError};
@@ -323,6 +322,8 @@ fn matches(pattern: &MessagePattern, message: &str) -> bool {
     match pattern {
         MessagePattern::Any => true,
         MessagePattern::Text(text) => text == message,
-        MessagePattern::Regex(regex) => Regex::new(regex).is_ok_and(|regex| regex.is_match(message)),
+        MessagePattern::Regex(regex) => {
+            Pattern::new(&format!(".*(?:{regex}).*")).is_ok_and(|pattern| pattern.is_match(message))
+        }
     }
 }

@@ -1,0 +1,142 @@
+//! A range query is the same as an instant query at every step.
+
+use std::sync::Arc;
+
+use moheng_metrics::testing::{ManualClock, Random};
+use moheng_metrics::{AppendBatch, Labels, MemorySource, STALE_NAN, SampleSink};
+use moheng_promql::{Engine, EngineSettings, InstantQuery, QueryValue, RangeQuery};
+
+/// Counters and gauges with resets, gaps, `NaN` and stale markers.
+fn store(seed: u64) -> MemorySource {
+    let mut random = Random::new(seed);
+    let store = MemorySource::new();
+    for name in ["requests_total", "level"] {
+        for instance in ["a", "b", "c"] {
+            for mode in ["x", "y"] {
+                let labels = Labels::from_pairs([("__name__", name), ("instance", instance), ("mode", mode)]);
+                let mut batch = AppendBatch::new();
+                let (mut time_ms, mut value) = (0, 0.0);
+                for _ in 0..200 {
+                    time_ms += 5_000 + random.below(3) as i64 * 10_000 / (1 + random.below(5) as i64);
+                    if random.below(40) == 0 {
+                        time_ms += 400_000;
+                    }
+                    value = match random.below(30) {
+                        0 => 0.0,
+                        1 => STALE_NAN,
+                        2 if name == "level" => f64::NAN,
+                        _ => {
+                            if value.is_nan() {
+                                1.0
+                            } else {
+                                value + random.below(7) as f64
+                            }
+                        }
+                    };
+                    batch.push_labels(&labels, time_ms, value);
+                }
+                store.append(&batch).unwrap();
+            }
+        }
+    }
+    store
+}
+
+const QUERIES: [&str; 40] = [
+    "level",
+    "level offset 1m",
+    "level @ 1000",
+    "-level + 3",
+    "sum by (instance) (level)",
+    "avg(level) + stddev(level)",
+    "max without (mode) (level) - min without (mode) (level)",
+    "count(level > 10)",
+    "quantile by (mode) (0.7, level)",
+    "topk by (mode) (1, requests_total)",
+    "bottomk(2, level)",
+    "count_values(\"v\", level)",
+    "rate(requests_total[2m])",
+    "increase(requests_total[7m] offset 30s)",
+    "delta(level[5m])",
+    "irate(requests_total[5m]) + idelta(requests_total[5m])",
+    "resets(requests_total[1h]) + changes(requests_total[1h])",
+    "sum_over_time(level[30m])",
+    "avg_over_time(level[30m])",
+    "min_over_time(level[30m]) + max_over_time(level[3m])",
+    "stddev_over_time(requests_total[20m])",
+    "stdvar_over_time(level[2m])",
+    "quantile_over_time(0.3, level[20m])",
+    "last_over_time(level[10m])",
+    "present_over_time(level[1m]) + count_over_time(level[1m])",
+    "deriv(requests_total[15m])",
+    "predict_linear(requests_total[5m], 3600)",
+    "absent(level{instance=\"a\", mode=\"x\"})",
+    "absent_over_time(level{instance=\"a\", mode=\"x\"}[1m])",
+    "level / on (instance, mode) requests_total",
+    "level * on (instance) group_left () sum by (instance) (requests_total)",
+    "level and on (instance) (requests_total > 20)",
+    "level unless requests_total",
+    "(level > 30) or (requests_total > 30)",
+    "max_over_time(rate(requests_total[2m])[10m:1m])",
+    "sum_over_time((level > bool 5)[10m:])",
+    "time() - timestamp(level)",
+    "scalar(sum(level)) * 2 + time()",
+    "label_replace(level, \"both\", \"$1\", \"instance\", \"(a|b)\")",
+    "round(level / 3, 0.5) < bool clamp(level, 2, 9)",
+];
+
+fn check(engine: &Engine, store: &MemorySource, query: &str, step_ms: i64) {
+    let (start_ms, end_ms) = (-20_000, 2_500_000);
+    let range = RangeQuery::new(query, start_ms, end_ms, step_ms);
+    let output = engine.range(store, &range).unwrap();
+    let QueryValue::Matrix(matrix) = output.value else {
+        panic!("{query} is no matrix")
+    };
+    let mut points = 0;
+    for time_ms in (start_ms..=end_ms).step_by(step_ms as usize) {
+        let output = engine.instant(store, &InstantQuery::new(query, time_ms)).unwrap();
+        let elements = match output.value {
+            QueryValue::Vector(elements) => elements,
+            QueryValue::Scalar(sample) => vec![moheng_promql::InstantSample {
+                labels: Labels::empty(),
+                sample,
+            }],
+            other => panic!("{query}: {other:?}"),
+        };
+        let at_time = matrix
+            .iter()
+            .filter(|series| series.samples.iter().any(|sample| sample.timestamp_ms == time_ms));
+        assert_eq!(at_time.count(), elements.len(), "{query} at {time_ms}");
+        for element in elements {
+            let series = matrix.iter().find(|series| series.labels == element.labels);
+            let samples = &series
+                .unwrap_or_else(|| panic!("{query}: no {}", element.labels))
+                .samples;
+            let sample = samples.iter().find(|sample| sample.timestamp_ms == time_ms);
+            let (found, expected) = (sample.expect(query).value, element.sample.value);
+            let is_close = found == expected
+                || (found.is_nan() && expected.is_nan())
+                || (found - expected).abs() <= 1e-9 * found.abs().max(expected.abs()).max(1.0);
+            assert!(
+                is_close,
+                "{query} of {} at {time_ms}: {found}, alone {expected}",
+                element.labels
+            );
+            points += 1;
+        }
+    }
+    assert!(points > 0, "{query} has no result at all");
+}
+
+#[test]
+fn at_every_step() {
+    for delayed_name_removal in [false, true] {
+        let mut settings = EngineSettings::default();
+        settings.delayed_name_removal = delayed_name_removal;
+        let engine = Engine::new(settings, Arc::new(ManualClock::new(0)));
+        let store = store(7);
+        for (index, query) in QUERIES.into_iter().enumerate() {
+            check(&engine, &store, query, [17_000, 60_000, 301_000][index % 3]);
+        }
+    }
+}

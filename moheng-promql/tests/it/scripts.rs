@@ -1,0 +1,41 @@
+//! The scripts of this crate: what the language means, example by example.
+
+use std::path::Path;
+
+use moheng_promql::EngineSettings;
+use moheng_promql::testing::{Report, Runner};
+
+fn check(name: &str, mut runner: Runner) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/scripts")
+        .join(name);
+    let text = std::fs::read_to_string(path).unwrap();
+    let Report { total, failures, .. } = runner.run(&text).unwrap();
+    assert!(failures.is_empty(), "{name}: {failures:#?}");
+    assert!(total > 0, "{name} evaluates nothing");
+}
+
+#[test]
+fn aggregation() {
+    check("aggregation.test", Runner::new());
+}
+
+#[test]
+fn windows() {
+    check("windows.test", Runner::new());
+}
+
+#[test]
+fn matching() {
+    check("matching.test", Runner::new());
+}
+
+#[test]
+fn histograms() {
+    check("histograms.test", Runner::new());
+}
+
+#[test]
+fn names_are_dropped_at_once_by_default() {
+    check("names.test", Runner::with_settings(EngineSettings::default()));
+}
