@@ -72,10 +72,14 @@ impl ParseErrors {
                 .chars()
                 .map(|character| if character == '\t' { '\t' } else { ' ' })
                 .collect();
-            out.push_str(&format!(
-                "{line}:{column}: {}\n  {text}\n  {blanks}{carets}\n",
-                error.message
-            ));
+            for part in [
+                format!("{line}:{column}: {}", error.message),
+                format!("  {text}"),
+                format!("  {blanks}{carets}"),
+            ] {
+                out.push_str(&part);
+                out.push('\n');
+            }
         }
         out
     }

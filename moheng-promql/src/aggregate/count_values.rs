@@ -7,7 +7,7 @@ use super::groups::Groups;
 use super::parameter;
 use crate::ast::{AggregateExpr, ExprKind};
 use crate::error::QueryError;
-use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Sink, order_key};
+use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Sink, emit, order_key};
 
 impl Evaluator<'_> {
     /// Counts how often each value occurs in each group.
@@ -62,7 +62,7 @@ impl Evaluator<'_> {
         }
         set.rows
             .sort_by(|(left, _), (right, _)| left.labels.cmp(&right.labels));
-        self.emit(set, sink)
+        emit(set, sink)
     }
 }
 

@@ -4,7 +4,7 @@ use super::parameter;
 use super::rank::rows_by_group;
 use crate::ast::AggregateExpr;
 use crate::error::QueryError;
-use crate::eval::{Evaluator, Grid, Sink, number_text};
+use crate::eval::{Evaluator, Grid, Sink, emit, number_text};
 
 impl Evaluator<'_> {
     /// The first few elements of each group.
@@ -26,7 +26,7 @@ impl Evaluator<'_> {
                 });
             }
         }
-        self.emit(set, sink)
+        emit(set, sink)
     }
 
     /// A share of the elements, chosen by the hash of their labels; a negative share chooses the complement.

@@ -6,7 +6,7 @@ use super::groups::Groups;
 use super::parameter;
 use crate::ast::{AggregateExpr, AggregateOp};
 use crate::error::QueryError;
-use crate::eval::{ElementSet, Evaluator, Grid, Mask, Sink, compare_nan_last};
+use crate::eval::{ElementSet, Evaluator, Grid, Mask, Sink, compare_nan_last, emit};
 
 impl Evaluator<'_> {
     pub(super) fn stream_ranked(
@@ -45,31 +45,9 @@ impl Evaluator<'_> {
             *column.present_mut() = kept;
         }
         if grid.steps == 1 {
-            return self.emit_ranked(&mut set, &groups, is_descending, sink);
+            return emit_ranked(&mut set, &groups, is_descending, sink);
         }
-        self.emit(set, sink)
-    }
-
-    /// Hands on what was kept in the order of values, group after group.
-    fn emit_ranked(
-        &self,
-        set: &mut ElementSet<'_, '_>,
-        groups: &[Vec<usize>],
-        is_descending: bool,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), QueryError> {
-        for rows in groups {
-            let mut ranked: Vec<(f64, usize)> = rows
-                .iter()
-                .filter_map(|row| set.rows[*row].1.get(0).map(|value| (value, *row)))
-                .collect();
-            ranked.sort_by(|left, right| compare_nan_last(left.0, right.0, is_descending));
-            for (_, row) in ranked {
-                let (element, column) = &mut set.rows[row];
-                sink(element.clone(), column)?;
-            }
-        }
-        Ok(())
+        emit(set, sink)
     }
 
     /// How many elements to keep at each step.
@@ -112,4 +90,25 @@ pub(super) fn rows_by_group(
         rows[group].push(row);
     }
     rows
+}
+
+/// Hands on what was kept in the order of values, group after group.
+fn emit_ranked(
+    set: &mut ElementSet<'_, '_>,
+    groups: &[Vec<usize>],
+    is_descending: bool,
+    sink: &mut Sink<'_>,
+) -> Result<(), QueryError> {
+    for rows in groups {
+        let mut ranked: Vec<(f64, usize)> = rows
+            .iter()
+            .filter_map(|row| set.rows[*row].1.get(0).map(|value| (value, *row)))
+            .collect();
+        ranked.sort_by(|left, right| compare_nan_last(left.0, right.0, is_descending));
+        for (_, row) in ranked {
+            let (element, column) = &mut set.rows[row];
+            sink(element.clone(), column)?;
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Strings as the language writes them.
 
+use std::fmt::Write;
+
 /// Appends `text` in double quotes with the escapes the lexer reads.
 pub(crate) fn push_quoted(text: &str, out: &mut String) {
     out.push('"');
@@ -12,11 +14,12 @@ pub(crate) fn push_quoted(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             control if control.is_control() => {
                 let code = u32::from(control);
-                out.push_str(&if code < 0x80 {
-                    format!("\\x{code:02x}")
+                // Writing to a string does not fail.
+                let _ = if code < 0x80 {
+                    write!(out, "\\x{code:02x}")
                 } else {
-                    format!("\\u{code:04x}")
-                });
+                    write!(out, "\\u{code:04x}")
+                };
             }
             plain => out.push(plain),
         }

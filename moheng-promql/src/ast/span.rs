@@ -37,7 +37,7 @@ impl Span {
     /// Line and column of the first byte in its query, both counted from 1; columns are bytes.
     pub fn line_column(self, query: &str) -> (usize, usize) {
         let before = &query.as_bytes()[..query.len().min(self.start as usize)];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let line_start = before
             .iter()
             .rposition(|byte| *byte == b'\n')

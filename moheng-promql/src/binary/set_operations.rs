@@ -4,7 +4,7 @@ use super::match_grouping;
 use crate::aggregate::LabelKeys;
 use crate::ast::{BinaryExpr, BinaryOp, Expr};
 use crate::error::QueryError;
-use crate::eval::{ElementSet, Evaluator, Grid, Held, Mask, Sink};
+use crate::eval::{ElementSet, Evaluator, Grid, Held, Mask, Sink, emit};
 
 impl Evaluator<'_> {
     pub(super) fn stream_set_operation(
@@ -73,7 +73,7 @@ impl Evaluator<'_> {
         })?;
         // One series may come from the left at some steps and from the right at others.
         set.merge_same_labels()?;
-        self.emit(set, sink)
+        emit(set, sink)
     }
 
     /// Where a side has values, by what elements are matched by.

@@ -8,7 +8,7 @@ use super::match_grouping;
 use crate::aggregate::LabelKeys;
 use crate::ast::{BinaryExpr, Expr, GroupModifier, Grouping, Side};
 use crate::error::QueryError;
-use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Mask, Sink, without_metadata};
+use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Mask, Sink, emit, without_metadata};
 
 /// The rows of both sides that match each other.
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl<'q> Evaluator<'q> {
             join.match_group(&group, &mut results)?;
         }
         results.merge_same_labels()?;
-        self.emit(results, sink)
+        emit(results, sink)
     }
 
     /// Collects a side with the labels as the operator sees them.

@@ -6,7 +6,7 @@ use super::column::{Column, Mask};
 use super::element::Element;
 use super::grid::Grid;
 use super::scalars::Scalars;
-use super::{Evaluator, Sink};
+use super::{Evaluator, Sink, names_are_uniform};
 use crate::ast::{CallExpr, Expr, ExprKind, Selector, Span};
 use crate::error::QueryError;
 use crate::functions::{DateField, Evaluator as FunctionEvaluator, ScalarMap, Special};
@@ -45,7 +45,7 @@ impl Evaluator<'_> {
         match special {
             Special::Vector => {
                 let scalars = self.scalars(argument(call, 0)?, grid)?;
-                self.emit_scalars(&scalars, grid, sink)
+                emit_scalars(&scalars, grid, sink)
             }
             Special::Timestamp => self.stream_timestamp(argument(call, 0)?, grid, sink),
             Special::Absent => self.stream_absent(argument(call, 0)?, grid, sink),
@@ -60,17 +60,6 @@ impl Evaluator<'_> {
             Special::HistogramFraction => self.stream_histogram_fraction(call, grid, sink),
             Special::Scalar => Err(QueryError::execution("scalar() is not an instant vector")),
         }
-    }
-
-    /// One element without labels.
-    fn emit_scalars(&self, scalars: &Scalars, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
-        if grid.steps == 0 {
-            return Ok(());
-        }
-        let mut column = Column::default();
-        column.fill(grid.steps, 0.0);
-        column.map_steps(|step, _| scalars.at(step));
-        sink(Element::new(Labels::empty()), &mut column)
     }
 
     fn stream_scalar_map(
@@ -116,7 +105,7 @@ impl Evaluator<'_> {
             });
         }
         let times = (0..grid.steps).map(|step| field.of(grid.time_ms(step) as f64 / 1000.0));
-        self.emit_scalars(&Scalars::PerStep(times.collect()), grid, sink)
+        emit_scalars(&Scalars::PerStep(times.collect()), grid, sink)
     }
 
     /// The time of the samples where the argument is a plain selector, the evaluation time elsewhere.
@@ -131,7 +120,7 @@ impl Evaluator<'_> {
                 out(element.nameless(), column)
             })
         };
-        self.without_collisions(self.names_are_uniform(argument), sink, &mut produce)
+        self.without_collisions(names_are_uniform(argument), sink, &mut produce)
     }
 
     fn stream_absent(&self, argument: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
@@ -237,4 +226,15 @@ fn absent_labels(argument: &Expr) -> Labels {
         }
     }
     builder.finish()
+}
+
+/// One element without labels.
+fn emit_scalars(scalars: &Scalars, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+    if grid.steps == 0 {
+        return Ok(());
+    }
+    let mut column = Column::default();
+    column.fill(grid.steps, 0.0);
+    column.map_steps(|step, _| scalars.at(step));
+    sink(Element::new(Labels::empty()), &mut column)
 }

@@ -6,7 +6,7 @@ use super::call::argument;
 use super::column::Column;
 use super::element::{Element, ElementSet};
 use super::grid::Grid;
-use super::{Evaluator, Sink};
+use super::{Evaluator, Sink, names_are_uniform};
 use crate::aggregate::LabelKeys;
 use crate::ast::{CallExpr, Expr, Grouping};
 use crate::error::QueryError;
@@ -93,7 +93,7 @@ impl Evaluator<'_> {
             }
             Ok(())
         };
-        self.without_collisions(self.names_are_uniform(vector), sink, &mut produce)
+        self.without_collisions(names_are_uniform(vector), sink, &mut produce)
     }
 
     fn histograms(&self, set: &ElementSet<'_, '_>, vector: &Expr) -> Vec<Histogram> {
@@ -139,7 +139,8 @@ impl Evaluator<'_> {
 fn push_metric_name(evaluator: &Evaluator<'_>, element: &Element, message: &mut String) {
     let name = element.labels.metric_name();
     if !name.is_empty() && evaluator.query.delays_name_removal {
-        message.push_str(&format!(" for metric name {name:?}"));
+        message.push_str(" for metric name ");
+        crate::ast::push_quoted(name, message);
     }
 }
 
@@ -242,13 +243,12 @@ fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
         return 0.0;
     }
     let index = buckets.partition_point(|bucket| bucket.bound <= value);
-    let below = match index.checked_sub(1) {
-        Some(before) => buckets[before],
-        None => {
-            let first = buckets.first().map_or(0.0, |first| first.bound);
-            let bound = if first > 0.0 { 0.0 } else { f64::NEG_INFINITY };
-            Bucket { bound, count: 0.0 }
-        }
+    let below = if let Some(before) = index.checked_sub(1) {
+        buckets[before]
+    } else {
+        let first = buckets.first().map_or(0.0, |first| first.bound);
+        let bound = if first > 0.0 { 0.0 } else { f64::NEG_INFINITY };
+        Bucket { bound, count: 0.0 }
     };
     let Some(bucket) = buckets.get(index) else {
         return below.count;

@@ -5,7 +5,7 @@ use moheng_metrics::{CapturePattern, Labels, METRIC_NAME};
 use super::call::{argument, string_argument};
 use super::element::{Element, ElementSet};
 use super::grid::Grid;
-use super::{Evaluator, Sink};
+use super::{Evaluator, Sink, emit};
 use crate::ast::CallExpr;
 use crate::error::QueryError;
 
@@ -74,7 +74,7 @@ impl Evaluator<'_> {
             set.push(seen, column.clone())
         })?;
         set.merge_same_labels()?;
-        self.emit(set, sink)
+        emit(set, sink)
     }
 }
 

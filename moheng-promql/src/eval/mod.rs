@@ -163,7 +163,7 @@ impl<'q> Evaluator<'q> {
                 out(element.nameless(), column)
             })
         };
-        self.without_collisions(self.names_are_uniform(expr), sink, &mut produce)
+        self.without_collisions(names_are_uniform(expr), sink, &mut produce)
     }
 
     /// Passes nameless elements on. Where different names may have been dropped and dropping takes effect at once, two
@@ -183,51 +183,48 @@ impl<'q> Evaluator<'q> {
             set.push(Element::new(labels), column.clone())
         })?;
         set.merge_same_labels()?;
-        self.emit(set, sink)
+        emit(set, sink)
     }
+}
 
-    /// Hands the elements of a set on.
-    pub(crate) fn emit(&self, mut set: ElementSet<'_, '_>, sink: &mut Sink<'_>) -> Result<(), QueryError> {
-        for (element, column) in &mut set.rows {
-            if !column.is_empty() {
-                sink(element.clone(), column)?;
-            }
+/// Hands the elements of a set on.
+pub(crate) fn emit(mut set: ElementSet<'_, '_>, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+    for (element, column) in &mut set.rows {
+        if !column.is_empty() {
+            sink(element.clone(), column)?;
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    /// Whether all elements of an expression have the same metric name or none, so that dropping names cannot make two
-    /// of them the same.
-    pub(crate) fn names_are_uniform(&self, expr: &Expr) -> bool {
-        match expr.kind() {
-            ExprKind::Selector(selector) => selector_names_one_metric(selector),
-            ExprKind::Range(range) => selector_names_one_metric(&range.selector),
-            ExprKind::Subquery(subquery) => self.names_are_uniform(&subquery.expr),
-            ExprKind::Paren(inner) => self.names_are_uniform(inner),
-            ExprKind::Unary(unary) => self.names_are_uniform(&unary.expr),
-            ExprKind::Binary(binary) => {
-                let is_vector = |expr: &Expr| expr.value_type() == ValueType::InstantVector;
-                binary.op != crate::ast::BinaryOp::Or
-                    && [&binary.left, &binary.right]
-                        .into_iter()
-                        .filter(|operand| is_vector(operand))
-                        .all(|operand| self.names_are_uniform(operand))
-            }
-            ExprKind::Aggregate(aggregate) => match &aggregate.grouping {
-                Some(grouping) if !grouping.is_without => {
-                    !grouping.labels.iter().any(|label| is_metadata_label(label))
-                }
-                _ => self.names_are_uniform(&aggregate.expr),
-            },
-            ExprKind::Call(call) => match call.function.evaluator() {
-                FunctionEvaluator::Special(Special::LabelReplace | Special::LabelJoin) => false,
-                _ => call
-                    .arguments
-                    .iter()
-                    .all(|argument| self.names_are_uniform(argument)),
-            },
-            ExprKind::Number(_) | ExprKind::String(_) => true,
+/// Whether all elements of an expression have the same metric name or none, so that dropping names cannot make two
+/// of them the same.
+pub(crate) fn names_are_uniform(expr: &Expr) -> bool {
+    match expr.kind() {
+        ExprKind::Selector(selector) => selector_names_one_metric(selector),
+        ExprKind::Range(range) => selector_names_one_metric(&range.selector),
+        ExprKind::Subquery(subquery) => names_are_uniform(&subquery.expr),
+        ExprKind::Paren(inner) => names_are_uniform(inner),
+        ExprKind::Unary(unary) => names_are_uniform(&unary.expr),
+        ExprKind::Binary(binary) => {
+            let is_vector = |expr: &Expr| expr.value_type() == ValueType::InstantVector;
+            binary.op != crate::ast::BinaryOp::Or
+                && [&binary.left, &binary.right]
+                    .into_iter()
+                    .filter(|operand| is_vector(operand))
+                    .all(|operand| names_are_uniform(operand))
         }
+        ExprKind::Aggregate(aggregate) => match &aggregate.grouping {
+            Some(grouping) if !grouping.is_without => {
+                !grouping.labels.iter().any(|label| is_metadata_label(label))
+            }
+            _ => names_are_uniform(&aggregate.expr),
+        },
+        ExprKind::Call(call) => match call.function.evaluator() {
+            FunctionEvaluator::Special(Special::LabelReplace | Special::LabelJoin) => false,
+            _ => call.arguments.iter().all(names_are_uniform),
+        },
+        ExprKind::Number(_) | ExprKind::String(_) => true,
     }
 }
 

@@ -8,7 +8,7 @@ use super::grid::{Grid, Windows};
 use super::scalars::Scalars;
 use super::selector::remove_stale_markers;
 use super::window::{Scratch, WindowFunction};
-use super::{Evaluator, Sink};
+use super::{Evaluator, Sink, names_are_uniform};
 use crate::ast::{CallExpr, Expr, ExprKind, Subquery, ValueType};
 use crate::error::QueryError;
 use crate::functions::RangeFunction;
@@ -59,7 +59,7 @@ impl Evaluator<'_> {
                 out(element.nameless(), &mut column)
             })
         };
-        let cannot_collide = function.keeps_name() || self.names_are_uniform(argument);
+        let cannot_collide = function.keeps_name() || names_are_uniform(argument);
         self.without_collisions(cannot_collide, sink, &mut produce)
     }
 

@@ -92,7 +92,7 @@ impl Evaluator<'_> {
         let query = &self.query;
         let seconds = |milliseconds: i64| Scalars::Constant(milliseconds as f64 / 1000.0);
         Ok(match value {
-            ContextValue::EvaluationTime => self.evaluation_times(grid),
+            ContextValue::EvaluationTime => evaluation_times(grid),
             ContextValue::Pi => Scalars::Constant(std::f64::consts::PI),
             ContextValue::QueryStart => seconds(query.start_ms),
             ContextValue::QueryEnd => seconds(query.end_ms),
@@ -108,12 +108,6 @@ impl Evaluator<'_> {
                 })
             }
         })
-    }
-
-    /// The evaluation times in seconds.
-    pub(crate) fn evaluation_times(&self, grid: &Grid) -> Scalars {
-        let times = (0..grid.steps).map(|step| grid.time_ms(step) as f64 / 1000.0);
-        Scalars::PerStep(times.collect())
     }
 
     /// `scalar(vector)`: the value where there is exactly one element.
@@ -148,4 +142,10 @@ fn smaller_or_larger(which: ContextValue, left: f64, right: f64) -> f64 {
     } else {
         left.max(right)
     }
+}
+
+/// The evaluation times in seconds.
+fn evaluation_times(grid: &Grid) -> Scalars {
+    let times = (0..grid.steps).map(|step| grid.time_ms(step) as f64 / 1000.0);
+    Scalars::PerStep(times.collect())
 }

@@ -28,7 +28,7 @@ impl Default for EngineSettings {
         Self {
             lookback_delta_ms: 300_000,
             max_samples: 50_000_000,
-            timeout: Duration::from_secs(120),
+            timeout: Duration::from_mins(2),
             default_step_ms: 60_000,
             delayed_name_removal: false,
             parser: ParserOptions::default(),

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::call::{argument, string_argument};
 use super::grid::Grid;
-use super::{Evaluator, Sink};
+use super::{Evaluator, Sink, emit};
 use crate::ast::{CallExpr, Span};
 use crate::error::QueryError;
 
@@ -26,7 +26,7 @@ impl Evaluator<'_> {
             let value = |column: &super::Column| column.get(0).unwrap_or(f64::NAN);
             compare_nan_last(value(left), value(right), is_descending)
         });
-        self.emit(set, sink)
+        emit(set, sink)
     }
 
     pub(super) fn stream_sort_by_label(
@@ -56,7 +56,7 @@ impl Evaluator<'_> {
                 .then_with(|| left.labels.cmp(&right.labels));
             if is_descending { order.reverse() } else { order }
         });
-        self.emit(set, sink)
+        emit(set, sink)
     }
 
     /// Range queries are always ordered by labels.

@@ -185,8 +185,9 @@ impl Function {
     /// Whether the value depends on the evaluation time even when all arguments are the same at every step.
     pub(crate) fn reads_evaluation_time(&self) -> bool {
         match self.evaluator {
-            Evaluator::Date(_) | Evaluator::Range(RangeFunction::PredictLinear) => true,
-            Evaluator::Special(Special::Timestamp) => true,
+            Evaluator::Date(_)
+            | Evaluator::Range(RangeFunction::PredictLinear)
+            | Evaluator::Special(Special::Timestamp) => true,
             Evaluator::Context(value) => !matches!(
                 value,
                 ContextValue::Pi | ContextValue::MinOf | ContextValue::MaxOf

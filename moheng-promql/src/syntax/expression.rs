@@ -289,12 +289,11 @@ impl Parser<'_> {
         let mut elements = Vec::new();
         let mut failed = false;
         while self.peek().kind != close {
-            match element(self) {
-                Ok(element) => elements.push(element),
-                Err(Failed) => {
-                    failed = true;
-                    self.skip_list_element(close);
-                }
+            if let Ok(element) = element(self) {
+                elements.push(element);
+            } else {
+                failed = true;
+                self.skip_list_element(close);
             }
             if self.take(TokenKind::Comma).is_none() {
                 break;

@@ -75,10 +75,10 @@ fn push_escape<'t>(text: &'t str, bytes: &mut Vec<u8>) -> Result<&'t str, String
         b't' => b'\t',
         b'v' => 0x0b,
         b'\\' | b'\'' | b'"' => first,
-        b'x' => return push_code(&text[1..], 2, 16, Unit::Byte, bytes),
-        b'u' => return push_code(&text[1..], 4, 16, Unit::Character, bytes),
-        b'U' => return push_code(&text[1..], 8, 16, Unit::Character, bytes),
-        b'0'..=b'7' => return push_code(text, 3, 8, Unit::Byte, bytes),
+        b'x' => return push_code(&text[1..], 2, 16, &Unit::Byte, bytes),
+        b'u' => return push_code(&text[1..], 4, 16, &Unit::Character, bytes),
+        b'U' => return push_code(&text[1..], 8, 16, &Unit::Character, bytes),
+        b'0'..=b'7' => return push_code(text, 3, 8, &Unit::Byte, bytes),
         _ => return Err(unknown()),
     };
     bytes.push(simple);
@@ -94,7 +94,7 @@ fn push_code<'t>(
     text: &'t str,
     length: usize,
     radix: u32,
-    unit: Unit,
+    unit: &Unit,
     bytes: &mut Vec<u8>,
 ) -> Result<&'t str, String> {
     let invalid = || "invalid escape sequence in string".to_owned();

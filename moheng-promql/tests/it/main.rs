@@ -1,5 +1,12 @@
 //! Integration tests of the crate.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test panics"
+)]
+
 mod conformance;
 mod errors;
 mod limits;

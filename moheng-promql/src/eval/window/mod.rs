@@ -81,13 +81,13 @@ impl WindowFunction<'_> {
             RangeFunction::Min => extreme::values(self, samples, scratch, out, |value, other| value < other),
             RangeFunction::Max => extreme::values(self, samples, scratch, out, |value, other| value > other),
             RangeFunction::TimeOfMin => {
-                extreme::times(self, samples, scratch, out, |value, other| value < other)
+                extreme::times(self, samples, scratch, out, |value, other| value < other);
             }
             RangeFunction::TimeOfMax => {
-                extreme::times(self, samples, scratch, out, |value, other| value > other)
+                extreme::times(self, samples, scratch, out, |value, other| value > other);
             }
             RangeFunction::Count => {
-                self.each(samples, out, |window| Some((window.end - window.first) as f64))
+                self.each(samples, out, |window| Some((window.end - window.first) as f64));
             }
             RangeFunction::Present => self.each(samples, out, |_| Some(1.0)),
             RangeFunction::Last => self.each(samples, out, |window| Some(samples.values[window.end - 1])),
@@ -100,7 +100,7 @@ impl WindowFunction<'_> {
             }),
             RangeFunction::Quantile => order::quantile(self, samples, scratch, out),
             RangeFunction::MedianAbsoluteDeviation => {
-                order::median_absolute_deviation(self, samples, scratch, out)
+                order::median_absolute_deviation(self, samples, scratch, out);
             }
             RangeFunction::Derivative => regression::derivative(self, samples, out),
             RangeFunction::PredictLinear => regression::predict(self, samples, out),
