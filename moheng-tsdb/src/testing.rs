@@ -23,9 +23,9 @@ impl ChunkBuilder {
         self.appender.push(timestamp_ms, value);
     }
 
-    /// The chunk so far.
-    pub fn bytes(&self) -> &[u8] {
-        self.appender.bytes()
+    /// Appends the chunk to `out`.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        self.appender.write_to(out);
     }
 
     /// Starts the next chunk.

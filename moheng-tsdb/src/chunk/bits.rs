@@ -1,71 +1,61 @@
 //! Bits in bytes, most significant first: appending to a vector, and windows for reading.
 
-/// Appends bits to bytes whose last one may be partly used.
+/// Appends bits to bytes. The newest bits wait in a word, so that adding a few touches no other memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BitWriter {
     bytes: Vec<u8>,
-    /// How many low bits of the last byte are free (and zero).
-    free_bits: u8,
+    /// The newest bits are the low ones.
+    pending: u64,
+    pending_count: u8,
 }
 
 impl BitWriter {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Appends what was written to `out`, the last byte filled with zeros.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes);
+        let count = u32::from(self.pending_count);
+        let aligned = self.pending.unbounded_shl(64 - count).to_be_bytes();
+        out.extend_from_slice(&aligned[..count.div_ceil(8) as usize]);
     }
 
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+    /// How many bytes [`BitWriter::write_to`] appends.
+    #[inline]
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.bytes.len() + usize::from(self.pending_count.div_ceil(8))
     }
 
     /// Forgets the content and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        self.free_bits = 0;
+        self.pending = 0;
+        self.pending_count = 0;
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Makes room for whole bytes; only right while no byte is partly used.
+    /// For whole bytes; only right before the first bit.
     pub(crate) fn whole_bytes(&mut self) -> &mut Vec<u8> {
-        debug_assert_eq!(self.free_bits, 0);
+        debug_assert_eq!(self.pending_count, 0);
         &mut self.bytes
     }
 
     /// Appends the low `count` bits of `bits`, at most 64; the others must be zero.
     #[inline]
     pub(crate) fn push(&mut self, bits: u64, count: u32) {
-        debug_assert!(count <= 64 && (count == 64 || bits >> count == 0));
-        let free = u32::from(self.free_bits);
-        if count <= free {
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= (bits << (free - count)) as u8;
-            }
-            self.free_bits = (free - count) as u8;
+        debug_assert!(count <= 64 && bits.unbounded_shr(count) == 0);
+        let room = 64 - u32::from(self.pending_count);
+        if count <= room {
+            self.pending = self.pending.unbounded_shl(count) | bits;
+            self.pending_count += count as u8;
             return;
         }
-        let rest = count - free;
-        if free > 0
-            && let Some(last) = self.bytes.last_mut()
-        {
-            *last |= (bits >> rest) as u8;
-        }
-        let aligned = bits << (64 - rest);
-        let length = rest.div_ceil(8);
-        self.bytes
-            .extend_from_slice(&aligned.to_be_bytes()[..length as usize]);
-        self.free_bits = (length * 8 - rest) as u8;
-    }
-
-    /// Appends `count` zero bits when they fit the last byte, which is the common case and costs almost nothing.
-    #[inline]
-    pub(crate) fn push_zeros_in_place(&mut self, count: u8) -> bool {
-        let fits = self.free_bits >= count;
-        if fits {
-            self.free_bits -= count;
-        }
-        fits
+        let left = count - room;
+        let word = self.pending.unbounded_shl(room) | bits.unbounded_shr(left);
+        self.bytes.extend_from_slice(&word.to_be_bytes());
+        self.pending = bits & !u64::MAX.unbounded_shl(left);
+        self.pending_count = left as u8;
     }
 }
 
@@ -130,7 +120,10 @@ mod tests {
             for (bits, count) in &parts {
                 writer.push(bits >> (64 - count), *count);
             }
-            let window = BitWindow::new(writer.bytes());
+            let mut bytes = Vec::new();
+            writer.write_to(&mut bytes);
+            prop_assert_eq!(bytes.len(), writer.size_bytes());
+            let window = BitWindow::new(&bytes);
             let mut position = 0;
             for (bits, count) in &parts {
                 prop_assert_eq!(window.read(position, *count), bits >> (64 - count));
@@ -141,14 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_in_place_are_zeros() {
-        let mut writer = BitWriter::default();
-        assert!(!writer.push_zeros_in_place(2));
-        writer.push(0b1, 1);
-        assert!(writer.push_zeros_in_place(2));
-        writer.push(0b1_1111, 5);
-        assert_eq!(writer.bytes(), [0b1001_1111]);
-        assert!(!writer.push_zeros_in_place(1));
+    fn behind_the_end_everything_is_zero() {
         assert_eq!(BitWindow::new(&[0xff]).peek(4), 0xf000_0000_0000_0000);
         assert_eq!(BitWindow::new(&[0xff]).peek(80), 0);
     }

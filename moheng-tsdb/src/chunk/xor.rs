@@ -22,6 +22,7 @@ const COUNT_BYTES: usize = 2;
 /// A chunk that samples are added to.
 #[derive(Clone, Debug)]
 pub(crate) struct XorAppender {
+    /// All but the count in front, so that adding touches only the end.
     writer: BitWriter,
     timestamp_ms: i64,
     /// Between the last two timestamps.
@@ -47,9 +48,17 @@ impl Default for XorAppender {
 }
 
 impl XorAppender {
-    /// The chunk so far.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.writer.bytes()
+    /// Appends the chunk to `out`.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        if self.sample_count > 0 {
+            out.extend_from_slice(&self.sample_count.to_be_bytes());
+            self.writer.write_to(out);
+        }
+    }
+
+    /// The size of the chunk in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        COUNT_BYTES + self.writer.size_bytes()
     }
 
     /// Starts a new chunk and keeps the memory.
@@ -89,9 +98,11 @@ impl XorAppender {
         if self.sample_count >= 2 {
             let delta_of_delta = delta_ms.wrapping_sub(self.delta_ms) as i64;
             let xor = bits ^ self.value_bits;
-            if delta_of_delta != 0 || xor != 0 || !self.writer.push_zeros_in_place(2) {
-                self.push_timestamp(delta_of_delta);
-                self.push_value(xor);
+            if delta_of_delta == 0 && xor == 0 {
+                self.writer.push(0, 2);
+            } else {
+                let code = self.timestamp_code(delta_of_delta);
+                self.push_value(code, xor);
             }
         } else {
             self.push_early(timestamp_ms, delta_ms, bits);
@@ -100,63 +111,87 @@ impl XorAppender {
         self.timestamp_ms = timestamp_ms;
         self.value_bits = bits;
         self.sample_count += 1;
-        if let Some(count) = self.writer.bytes_mut().first_chunk_mut::<COUNT_BYTES>() {
-            *count = self.sample_count.to_be_bytes();
-        }
     }
 
     /// The first two samples.
     fn push_early(&mut self, timestamp_ms: i64, delta_ms: u64, bits: u64) {
         let bytes = self.writer.whole_bytes();
         if self.sample_count == 0 {
-            bytes.extend_from_slice(&[0; COUNT_BYTES]);
             put_signed_varint(bytes, timestamp_ms);
             bytes.extend_from_slice(&bits.to_be_bytes());
         } else {
             put_varint(bytes, delta_ms);
-            self.push_value(bits ^ self.value_bits);
+            self.push_value(Code::default(), bits ^ self.value_bits);
         }
     }
 
-    fn push_timestamp(&mut self, delta_of_delta: i64) {
+    /// How a delta of delta is written. Very long ones are written at once.
+    #[inline]
+    fn timestamp_code(&mut self, delta_of_delta: i64) -> Code {
         let (prefix, prefix_bits, width) = match delta_of_delta {
-            0 => {
-                self.writer.push(0, 1);
-                return;
-            }
+            0 => return Code { bits: 0, count: 1 },
             -0x1fff..=0x2000 => (0b10, 2, 14),
             -0xffff..=0x1_0000 => (0b110, 3, 17),
             -0x7_ffff..=0x8_0000 => (0b1110, 4, 20),
             _ => {
                 self.writer.push(0b1111, 4);
                 self.writer.push(delta_of_delta as u64, 64);
-                return;
+                return Code::default();
             }
         };
         let low = delta_of_delta as u64 & ((1 << width) - 1);
-        self.writer.push((prefix << width) | low, prefix_bits + width);
+        Code {
+            bits: (prefix << width) | low,
+            count: prefix_bits + width,
+        }
     }
 
-    fn push_value(&mut self, xor: u64) {
+    /// Writes what came before, and the value.
+    #[inline]
+    fn push_value(&mut self, before: Code, xor: u64) {
         if xor == 0 {
-            self.writer.push(0, 1);
+            self.writer.push(before.bits << 1, before.count + 1);
             return;
         }
         let leading = xor.leading_zeros().min(LEADING_ZEROS_MAX);
         let trailing = xor.trailing_zeros();
         let (used_leading, used_trailing) = (u32::from(self.leading_zeros), u32::from(self.trailing_zeros));
-        if self.leading_zeros != NO_WINDOW && leading >= used_leading && trailing >= used_trailing {
-            self.writer.push(0b10, 2);
-            self.writer
-                .push(xor >> used_trailing, 64 - used_leading - used_trailing);
-            return;
+        let (header, significant, width) =
+            if self.leading_zeros != NO_WINDOW && leading >= used_leading && trailing >= used_trailing {
+                let header = before.then(0b10, 2);
+                (header, xor >> used_trailing, 64 - used_leading - used_trailing)
+            } else {
+                self.leading_zeros = leading as u8;
+                self.trailing_zeros = trailing as u8;
+                let width = 64 - leading - trailing;
+                let window = (0b11 << 11) | (u64::from(leading) << 6) | u64::from(width & 0x3f);
+                (before.then(window, 13), xor >> trailing, width)
+            };
+        if header.count + width <= 64 {
+            let all = header.then(significant, width);
+            self.writer.push(all.bits, all.count);
+        } else {
+            self.writer.push(header.bits, header.count);
+            self.writer.push(significant, width);
         }
-        self.leading_zeros = leading as u8;
-        self.trailing_zeros = trailing as u8;
-        let width = 64 - leading - trailing;
-        let header = (0b11 << 11) | (u64::from(leading) << 6) | u64::from(width & 0x3f);
-        self.writer.push(header, 13);
-        self.writer.push(xor >> trailing, width);
+    }
+}
+
+/// Bits that are written together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Code {
+    bits: u64,
+    count: u32,
+}
+
+impl Code {
+    /// These bits and then others, at most 64 together, and fewer than 64 others unless these are none.
+    #[inline]
+    fn then(self, bits: u64, count: u32) -> Self {
+        Self {
+            bits: self.bits.unbounded_shl(count) | bits,
+            count: self.count + count,
+        }
     }
 }
 

@@ -119,14 +119,36 @@ impl SamplesEncoder {
             self.first_timestamp_ms = sample.timestamp_ms;
         }
         let reference_delta = sample.reference.wrapping_sub(self.first_reference) as i64;
-        put_signed_varint(&mut self.out, reference_delta);
         let timestamp_delta = sample.timestamp_ms.wrapping_sub(self.first_timestamp_ms);
-        put_signed_varint(&mut self.out, timestamp_delta);
+        match (short_varint(reference_delta), short_varint(timestamp_delta)) {
+            (Some((first, first_length)), Some((second, second_length))) => {
+                // Four bytes at once and then fewer is faster than pushing them one by one.
+                let both = first | second << (8 * first_length);
+                let end = self.out.len() + first_length + second_length;
+                self.out.extend_from_slice(&both.to_le_bytes());
+                self.out.truncate(end);
+            }
+            _ => {
+                put_signed_varint(&mut self.out, reference_delta);
+                put_signed_varint(&mut self.out, timestamp_delta);
+            }
+        }
         self.out.extend_from_slice(&sample.value.to_bits().to_be_bytes());
     }
 }
 
-/// Calls `on_sample` for every sample of the body, after all of it was found to be well formed.
+/// A signed integer of one or two bytes, as [`put_signed_varint`] writes it: the bytes, lowest first, and their count.
+#[inline]
+fn short_varint(value: i64) -> Option<(u32, usize)> {
+    let mapped = ((value << 1) ^ (value >> 63)) as u64;
+    match mapped {
+        0..0x80 => Some((mapped as u32, 1)),
+        0x80..0x4000 => Some((((mapped & 0x7f) | 0x80 | (mapped >> 7 << 8)) as u32, 2)),
+        _ => None,
+    }
+}
+
+/// Reads all samples of the body into `samples`, replacing what it holds.
 pub(crate) fn read_samples(body: &[u8], samples: &mut Vec<LoggedSample>) -> Result<(), DecodeError> {
     samples.clear();
     let mut reader = ByteReader::new(body);
@@ -193,6 +215,22 @@ mod tests {
             \x01\x02\x40\0\0\0\0\0\0\0\
             \xfc\x02\xc7\x01\x80\0\0\0\0\0\0\0";
         assert_eq!(encoder.record(), expected);
+        let mut read = Vec::new();
+        read_samples(&encoder.record()[1..], &mut read).unwrap();
+        assert_eq!(read, samples);
+    }
+
+    #[test]
+    fn deltas_of_every_size_round_trip() {
+        let mut encoder = SamplesEncoder::default();
+        let mut samples = vec![sample(1 << 20, 0, 0.5)];
+        for size in [0, 1, 63, 64, 65, 127, 128, 8191, 8192, 8193, 1 << 19] {
+            samples.push(sample((1 << 20) - size, size as i64, 1.5));
+            samples.push(sample((1 << 20) + size, -(size as i64), 2.5));
+        }
+        for &sample in &samples {
+            encoder.push(sample);
+        }
         let mut read = Vec::new();
         read_samples(&encoder.record()[1..], &mut read).unwrap();
         assert_eq!(read, samples);

@@ -192,7 +192,7 @@ impl Capture {
             && series.open.end_ms() >= select.start_ms;
         let open_start = self.open_bytes.len();
         if needs_open {
-            self.open_bytes.extend_from_slice(series.open.bytes());
+            series.open.write_to(&mut self.open_bytes);
         }
         let is_added = needs_open || !sealed.is_empty();
         if is_added {

@@ -60,6 +60,8 @@ pub(crate) struct Series {
     pub(crate) open: XorAppender,
     /// The first timestamp of the open chunk.
     pub(crate) open_start_ms: i64,
+    /// The last timestamp the open chunk may take.
+    open_last_ms: i64,
     /// Ascending by time.
     pub(crate) sealed: Vec<SealedChunk>,
     /// The batch that changed the series last.
@@ -94,6 +96,8 @@ impl Series {
         }
         if self.open.sample_count() == 0 {
             self.open_start_ms = timestamp_ms;
+            let into_range = timestamp_ms.rem_euclid(CHUNK_RANGE_MS);
+            self.open_last_ms = timestamp_ms.saturating_add(CHUNK_RANGE_MS - 1 - into_range);
         }
         self.open.push(timestamp_ms, value);
         is_full
@@ -107,16 +111,18 @@ impl Series {
 
     fn is_full_before(&self, timestamp_ms: i64) -> bool {
         self.open.sample_count() >= CHUNK_SAMPLES_MAX
-            || self.open.bytes().len() >= CHUNK_BYTES_MAX
-            || timestamp_ms.div_euclid(CHUNK_RANGE_MS) != self.open_start_ms.div_euclid(CHUNK_RANGE_MS)
+            || self.open.size_bytes() >= CHUNK_BYTES_MAX
+            || timestamp_ms > self.open_last_ms
     }
 
     #[cold]
     fn seal(&mut self) {
+        let mut bytes = Vec::with_capacity(self.open.size_bytes());
+        self.open.write_to(&mut bytes);
         self.sealed.push(SealedChunk {
             start_ms: self.open_start_ms,
             end_ms: self.open.end_ms(),
-            bytes: self.open.bytes().into(),
+            bytes: bytes.into(),
         });
         self.open.clear();
     }

@@ -46,9 +46,11 @@ impl Head {
 }
 
 fn verify_series(series: &Series, floats: &mut FloatColumns) -> Result<(), String> {
-    let open = (series.open.sample_count() > 0).then(|| {
+    let mut open_bytes = Vec::new();
+    series.open.write_to(&mut open_bytes);
+    let open = (!open_bytes.is_empty()).then(|| {
         let range = (series.open_start_ms, series.open.end_ms());
-        (series.open.bytes(), range)
+        (open_bytes.as_slice(), range)
     });
     let sealed = series
         .sealed

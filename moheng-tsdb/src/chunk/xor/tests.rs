@@ -10,7 +10,10 @@ fn encode(samples: &[(i64, f64)]) -> Vec<u8> {
     for &(timestamp_ms, value) in samples {
         appender.push(timestamp_ms, value);
     }
-    appender.bytes().to_vec()
+    let mut chunk = Vec::new();
+    appender.write_to(&mut chunk);
+    assert_eq!(chunk.len(), appender.size_bytes());
+    chunk
 }
 
 fn decode_all(chunk: &[u8]) -> Result<Vec<(i64, u64)>, ChunkError> {
