@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let db = Db::open(&path, Settings::default())?;
     let begin = processor_time();
     let references = create(&db, &workload)?;
-    report("new series", processor_time() - begin, series);
+    report("new series", since(begin), series);
     println!(
         "memory: {} B/series",
         (resident_bytes() - memory_before) / series as u64
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             db.append(&batch)?;
         }
-        spent += processor_time() - begin;
+        spent += since(begin);
     }
     let samples = series * steps as usize;
     report("append by reference", spent, samples - series);
@@ -72,13 +72,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     select(&db, "select one metric", matchers)?;
     let begin = processor_time();
     db.close()?;
-    println!("close: {:?}", processor_time() - begin);
+    println!("close: {:?}", since(begin));
     drop(db);
 
     let begin = processor_time();
     let again = Db::open(&path, Settings::default())?;
     let replay = again.stats().replay;
-    report("replay", processor_time() - begin, replay.samples as usize);
+    report("replay", since(begin), replay.samples as usize);
     println!("replay on the clock: {:?}", replay.duration);
     drop(again);
     std::fs::remove_dir_all(&path)?;
@@ -116,8 +116,8 @@ fn select(db: &Db, name: &str, matchers: Vec<Matcher>) -> Result<(), Box<dyn Err
         while selected.samples.read(&mut buffer)? {}
         samples += buffer.len();
     }
-    report(&format!("{name}: find"), captured - begin, series);
-    report(&format!("{name}: decode"), processor_time() - captured, samples);
+    report(&format!("{name}: find"), captured.saturating_sub(begin), series);
+    report(&format!("{name}: decode"), since(captured), samples);
     Ok(())
 }
 
@@ -134,6 +134,10 @@ fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let spent = text.split(' ').next().and_then(|spent| spent.parse().ok());
     Duration::from_nanos(spent.unwrap_or(0))
+}
+
+fn since(begin: Duration) -> Duration {
+    processor_time().saturating_sub(begin)
 }
 
 /// The memory of this process, where the system tells.

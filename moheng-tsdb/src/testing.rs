@@ -6,6 +6,7 @@ use std::sync::Arc;
 use moheng_metrics::FloatColumns;
 
 use crate::chunk::{Encoding, XorAppender};
+use crate::format::wal_page::{Compression, write_record};
 use crate::format::wal_record::{LoggedSample, RecordKind, SamplesEncoder, put_series};
 use crate::format::wal_record::{read_samples, read_series, record_kind};
 use crate::storage::{Directory, MemoryDirectory, OpenMode};
@@ -62,6 +63,11 @@ pub fn recode_record(record: &[u8]) -> Option<Vec<u8>> {
         }
         RecordKind::Unsupported(_) => None,
     }
+}
+
+/// Appends what adds a record, not compressed, to a segment of `segment_bytes` bytes.
+pub fn frame_record(record: &[u8], segment_bytes: u64, out: &mut Vec<u8>) {
+    write_record(record, Compression::None, segment_bytes, out);
 }
 
 /// Reads a segment of the log and returns its whole records and the number of damaged places.

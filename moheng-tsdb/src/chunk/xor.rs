@@ -1,7 +1,7 @@
 //! The XOR encoding of floats, as Prometheus writes it.
 //!
 //! `sample count u16 | t0 varint | v0 f64 | t1 - t0 uvarint | value 1 | {delta of delta, value}*`, bits from the most
-//! significant on. Delta of delta: `0` none, `10` + 14, `110` + 17, `1110` + 20, `1111` + 64 bits. Value, XORed with the one
+//! significant on. Delta of delta: `0` none, `10` + 14, `110` + 17, `1110` + 20, `1111` + 64 bits. Value, by XOR with the one
 //! before: `0` the same, `10` + the bits inside the window used last, `11` + 5 bits count of leading zeros + 6 bits width of
 //! the window (0 means 64) + its bits.
 

@@ -62,6 +62,6 @@ impl DbBuilder {
     /// When the settings make no sense, the directory is in use or holds something this version cannot read, or the disk
     /// fails.
     pub fn open(self) -> Result<Db, Error> {
-        open::open(self)
+        open::open(&self)
     }
 }

@@ -13,7 +13,7 @@ use crate::wal::{
 };
 use crate::{Error, ReplayStats, WalSync};
 
-pub(super) fn open(builder: DbBuilder) -> Result<Db, Error> {
+pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let settings = &builder.settings;
     if settings.wal_segment_bytes < PAGE_BYTES as u64 {
         return Err(Error::Invalid(format!(

@@ -93,9 +93,9 @@ pub(crate) fn read_fragment(rest: &[u8]) -> Result<Option<Fragment<'_>>, PageErr
         _ => return Err(PageError::UnknownKind(tag)),
     };
     let compression = match tag & !KIND_MASK {
-        0 => Compression::None,
+        // What zstd compressed is refused below, when the checksum says that it is really there.
+        0 | ZSTD_FLAG => Compression::None,
         SNAPPY_FLAG => Compression::Snappy,
-        ZSTD_FLAG => Compression::None,
         _ => return Err(PageError::UnknownKind(tag)),
     };
     let length = usize::from(u16::from_be_bytes([header[1], header[2]]));
@@ -174,6 +174,8 @@ pub(crate) fn decompress(record: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeE
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use super::*;
 
     fn fragments(segment: &[u8]) -> Vec<(FragmentKind, usize)> {
@@ -230,16 +232,19 @@ mod tests {
             let before = segment.len() as u64;
             write_record(b"next", Compression::None, before, &mut segment);
             let kinds: Vec<_> = fragments(&segment).iter().map(|(kind, _)| *kind).collect();
-            if left > 7 {
-                assert_eq!(kinds[1..], [FragmentKind::First, FragmentKind::Last], "{left}");
-            } else if left == 7 {
-                assert_eq!(
+            match left.cmp(&7) {
+                Ordering::Greater => {
+                    assert_eq!(kinds[1..], [FragmentKind::First, FragmentKind::Last], "{left}");
+                }
+                // A header fits, and nothing else.
+                Ordering::Equal => assert_eq!(
                     fragments(&segment)[1..],
                     [(FragmentKind::First, 0), (FragmentKind::Last, 4)]
-                );
-            } else {
-                assert_eq!(kinds[1..], [FragmentKind::Full], "{left}");
-                assert_eq!(segment.len(), PAGE_BYTES + 11);
+                ),
+                Ordering::Less => {
+                    assert_eq!(kinds[1..], [FragmentKind::Full], "{left}");
+                    assert_eq!(segment.len(), PAGE_BYTES + 11);
+                }
             }
         }
     }
@@ -273,9 +278,9 @@ mod tests {
     #[test]
     fn decompression_is_bounded() {
         let mut out = Vec::new();
-        let packed = snap::raw::Encoder::new().compress_vec(&[5; 100_000]).unwrap();
+        let packed = snap::raw::Encoder::new().compress_vec(&vec![5; 100_000]).unwrap();
         decompress(&packed, &mut out).unwrap();
-        assert_eq!(out, [5; 100_000]);
+        assert_eq!(out, vec![5; 100_000]);
         assert!(
             decompress(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0], &mut out).is_err(),
             "claims 4 GiB"

@@ -120,18 +120,17 @@ impl SamplesEncoder {
         }
         let reference_delta = sample.reference.wrapping_sub(self.first_reference) as i64;
         let timestamp_delta = sample.timestamp_ms.wrapping_sub(self.first_timestamp_ms);
-        match (short_varint(reference_delta), short_varint(timestamp_delta)) {
-            (Some((first, first_length)), Some((second, second_length))) => {
-                // Four bytes at once and then fewer is faster than pushing them one by one.
-                let both = first | second << (8 * first_length);
-                let end = self.out.len() + first_length + second_length;
-                self.out.extend_from_slice(&both.to_le_bytes());
-                self.out.truncate(end);
-            }
-            _ => {
-                put_signed_varint(&mut self.out, reference_delta);
-                put_signed_varint(&mut self.out, timestamp_delta);
-            }
+        if let (Some((first, first_length)), Some((second, second_length))) =
+            (short_varint(reference_delta), short_varint(timestamp_delta))
+        {
+            // Four bytes at once and then fewer is faster than pushing them one by one.
+            let both = first | second << (8 * first_length);
+            let end = self.out.len() + first_length + second_length;
+            self.out.extend_from_slice(&both.to_le_bytes());
+            self.out.truncate(end);
+        } else {
+            put_signed_varint(&mut self.out, reference_delta);
+            put_signed_varint(&mut self.out, timestamp_delta);
         }
         self.out.extend_from_slice(&sample.value.to_bits().to_be_bytes());
     }

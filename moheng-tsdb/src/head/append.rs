@@ -279,13 +279,12 @@ impl Head {
             };
             let mut tails = page.tails();
             let tail = Tail::new(reference, is_logged);
-            match tails.get_mut(slot) {
+            if let Some(left) = tails.get_mut(slot) {
                 // Left by a creation that failed half way.
-                Some(left) => *left = tail,
-                None => {
-                    tails.push(tail);
-                    page.data_mut().series.push(Series::default());
-                }
+                *left = tail;
+            } else {
+                tails.push(tail);
+                page.data_mut().series.push(Series::default());
             }
         }
     }

@@ -53,21 +53,17 @@ impl LabelIndex {
         let id = SeriesId::try_from(self.series_ends.len()).ok()?;
         let before = self.series_labels.len();
         for (name, value) in labels {
-            match self.labels.intern(name, value) {
-                Some(label) => self.series_labels.push(label),
-                None => {
-                    self.series_labels.truncate(before);
-                    return None;
-                }
-            }
-        }
-        match u32::try_from(self.series_labels.len()) {
-            Ok(end) => self.series_ends.push(end),
-            Err(_) => {
+            let Some(label) = self.labels.intern(name, value) else {
                 self.series_labels.truncate(before);
                 return None;
-            }
+            };
+            self.series_labels.push(label);
         }
+        let Ok(end) = u32::try_from(self.series_labels.len()) else {
+            self.series_labels.truncate(before);
+            return None;
+        };
+        self.series_ends.push(end);
         Some(id)
     }
 

@@ -61,7 +61,11 @@ pub(crate) fn subtract(set: &mut Vec<SeriesId>, other: &[SeriesId]) {
 }
 
 /// What is in any of the sets, which may overlap.
-pub(crate) fn union<'a>(sets: Vec<&'a [SeriesId]>) -> SeriesSet<'a> {
+#[expect(
+    clippy::stable_sort_primitive,
+    reason = "it merges ascending runs, of which there are few"
+)]
+pub(crate) fn union(sets: Vec<&[SeriesId]>) -> SeriesSet<'_> {
     if let [only] = sets.as_slice() {
         return Cow::Borrowed(only);
     }
@@ -69,7 +73,6 @@ pub(crate) fn union<'a>(sets: Vec<&'a [SeriesId]>) -> SeriesSet<'a> {
     for set in sets {
         all.extend_from_slice(set);
     }
-    // The stable sort finds the ascending runs and merges them.
     all.sort();
     all.dedup();
     Cow::Owned(all)

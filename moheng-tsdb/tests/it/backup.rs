@@ -138,7 +138,7 @@ fn damage_of_a_backup_is_found() {
                 backup,
                 "manifest.json",
                 &edit("\"sample_count\": 150", "\"sample_count\": 151"),
-            )
+            );
         },
         "150",
     );

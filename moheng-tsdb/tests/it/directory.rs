@@ -137,18 +137,17 @@ fn samples_are_judged_one_by_one() {
             (1, 5000, 0.0),
         ],
     );
-    use SampleError::{DuplicateTimestamp, OutOfOrder};
     assert_eq!(
         errors(&outcomes),
         [
             None,
-            Some(OutOfOrder),
+            Some(SampleError::OutOfOrder),
             None,
-            Some(DuplicateTimestamp),
+            Some(SampleError::DuplicateTimestamp),
             None,
             None,
             None,
-            Some(DuplicateTimestamp)
+            Some(SampleError::DuplicateTimestamp)
         ]
     );
     let samples = db.stats().samples;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moheng_metrics::testing::ManualClock;
 use moheng_metrics::{SampleSink, SinkError};
 use moheng_tsdb::storage::{Directory, Fault, FaultDirectory, MemoryDirectory, OpenMode};
-use moheng_tsdb::{Error, WalSync};
+use moheng_tsdb::{Db, Error, WalSync};
 
 use crate::support::{
     Content, append, content, newest, open, sample_count, series, settings, try_append, try_open,
@@ -291,4 +292,32 @@ fn segments_are_ended_before_they_are_too_large() {
     let again = open(Arc::new(memory), WalSync::Os);
     assert_eq!(content(&again), before);
     again.verify().unwrap();
+}
+
+#[test]
+fn maintenance_syncs_when_the_interval_is_over() {
+    let memory = MemoryDirectory::new();
+    let clock = Arc::new(ManualClock::new(0));
+    let db = Db::builder(Arc::new(memory.clone()))
+        .settings(settings(WalSync::Interval(Duration::from_secs(1))))
+        .clock(clock.clone())
+        .without_worker()
+        .open()
+        .unwrap();
+    let after_power_cut = || content(&open(Arc::new(memory.after_power_cut(|_| 0)), WalSync::Os));
+    clock.advance_ms(1000);
+    append(&db, &batch(0));
+    db.run_maintenance().unwrap();
+    assert_eq!(after_power_cut(), expected(1));
+    append(&db, &batch(1));
+    clock.advance_ms(999);
+    db.run_maintenance().unwrap();
+    assert_eq!(after_power_cut(), expected(1), "not due");
+    clock.advance_ms(1);
+    db.run_maintenance().unwrap();
+    assert_eq!(after_power_cut(), expected(2));
+    let count = db.stats().wal.sync_count;
+    clock.advance_ms(5000);
+    db.run_maintenance().unwrap();
+    assert_eq!(db.stats().wal.sync_count, count, "nothing to sync");
 }

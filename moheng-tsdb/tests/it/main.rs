@@ -1,11 +1,19 @@
 //! Integration tests of the database, over real, in-memory and failing directories.
 
+#[cfg(test)]
 mod support;
 
+#[cfg(test)]
 mod backup;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
 mod directory;
+#[cfg(test)]
 mod durability;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
 mod threads;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use moheng_metrics::testing::read_all;
 use moheng_metrics::{
-    AppendBatch, Labels, Sample, SampleBuffer, SampleError, SampleOutcome, SampleSink, Select, SeriesSource,
+    AppendBatch, Labels, Sample, SampleError, SampleOutcome, SampleSink, Select, SeriesSource,
 };
 use moheng_tsdb::storage::Directory;
 use moheng_tsdb::{Db, Settings, WalSync};
@@ -64,22 +65,7 @@ pub(crate) fn content(source: &dyn SeriesSource) -> Content {
 }
 
 pub(crate) fn select(source: &dyn SeriesSource, select: &Select) -> Content {
-    let mut found = Vec::new();
-    let mut cursor = source.select(select).unwrap();
-    while let Some(mut series) = cursor.next_series().unwrap() {
-        let mut buffer = SampleBuffer::new();
-        let mut before = 0;
-        while series.samples.read(&mut buffer).unwrap() {
-            assert!(buffer.len() > before, "a batch is never empty");
-            before = buffer.len();
-        }
-        if !buffer.is_empty() {
-            let values = buffer.floats.values.iter().map(|value| value.to_bits());
-            let samples = buffer.floats.timestamps_ms.iter().copied().zip(values).collect();
-            found.push((series.labels, samples));
-        }
-    }
-    found
+    read_all(source, select)
 }
 
 pub(crate) fn sample_count(content: &Content) -> usize {
