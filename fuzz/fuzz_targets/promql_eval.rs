@@ -43,7 +43,9 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 fuzz_target!(|query: &str| {
     let instant = ENGINE.instant(&*STORE, &InstantQuery::new(query, 200_000));
     let range = ENGINE.range(&*STORE, &RangeQuery::new(query, 200_000, 200_000, 1000));
-    let (Ok(instant), Ok(range)) = (instant, range) else { return };
+    let (Ok(instant), Ok(range)) = (instant, range) else {
+        return;
+    };
     if let (QueryValue::Vector(elements), QueryValue::Matrix(series)) = (instant.value, range.value) {
         assert_eq!(elements.len(), series.len(), "{query:?}");
     }

@@ -103,10 +103,8 @@ impl Display for TimeModifiers {
         }
         match &self.offset {
             Some(DurationExpr::Fixed(offset_ms)) => write!(f, " offset {}", format_duration(*offset_ms)),
-            Some(DurationExpr::Computed(expr)) => match expr.kind() {
-                ExprKind::Paren(_) | ExprKind::Call(_) => write!(f, " offset {expr}"),
-                _ => write!(f, " offset ({expr})"),
-            },
+            // What is computed was written as one operand: a call, a sign or parentheses.
+            Some(DurationExpr::Computed(expr)) => write!(f, " offset {expr}"),
             None => Ok(()),
         }
     }

@@ -15,11 +15,8 @@ use super::settings::{EngineSettings, InstantQuery, RangeQuery};
 use super::{Evaluator, QueryContext};
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::error::QueryError;
-use crate::syntax::parse_with;
+use crate::syntax::{MAX_TIME_MS, parse_with};
 use crate::value::{InstantSample, QueryOutput, QueryValue, RangeSeries, Statistics};
-
-/// Times beyond this many milliseconds from the epoch are refused, so that sums of times never overflow.
-const MAX_TIME_MS: i64 = 1 << 61;
 
 /// Answers queries over any [`SeriesSource`].
 ///

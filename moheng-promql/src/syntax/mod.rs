@@ -10,7 +10,7 @@ mod token;
 
 pub use parser::ParserOptions;
 pub(crate) use parser::parse_with;
-pub(crate) use selector::milliseconds;
+pub(crate) use selector::{MAX_TIME_MS, milliseconds};
 pub(crate) use token::is_reserved;
 
 #[cfg(feature = "testing")]

@@ -9,6 +9,9 @@ use crate::ast::{
     TimeModifiers, UnaryOp,
 };
 
+/// Times beyond this many milliseconds from the epoch are refused, so that sums of times never overflow.
+pub(crate) const MAX_TIME_MS: i64 = 1 << 61;
+
 /// An element between braces.
 enum BraceItem {
     Name(String, Span),
@@ -181,7 +184,7 @@ impl Parser<'_> {
             _ => f64::NAN,
         };
         let time_ms = (seconds * 1000.0).round();
-        if !time_ms.is_finite() || time_ms.abs() >= i64::MAX as f64 {
+        if !time_ms.is_finite() || time_ms.abs() > MAX_TIME_MS as f64 {
             return Err(self.error(span, format!("timestamp out of bounds for @ modifier: {seconds}")));
         }
         Ok(AtModifier::Time(time_ms as i64))

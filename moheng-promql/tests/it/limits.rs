@@ -112,3 +112,37 @@ fn time_is_limited() {
     query.timeout = Some(Duration::from_secs(2));
     assert!(matches!(engine.range(&store(), &query), Err(QueryError::Timeout)));
 }
+
+/// Finds the deepest nesting the parser allows and evaluates that.
+fn check_deepest(repeat: impl Fn(usize) -> String) {
+    let is_allowed = |depth: usize| moheng_promql::parse(&repeat(depth)).is_ok();
+    let depth = (1..).find(|depth| !is_allowed(depth + 1)).unwrap();
+    assert!(depth >= 40, "only {depth} levels of {}", repeat(1));
+    let query = repeat(depth);
+    let range = RangeQuery::new(query.clone(), 1000, 99_000, 33_000);
+    let output = engine(EngineSettings::default()).range(&store(), &range).unwrap();
+    assert!(!matches!(output.value, QueryValue::Matrix(series) if series.is_empty()));
+    let expr = moheng_promql::parse(&query).unwrap();
+    assert_eq!(moheng_promql::parse(&expr.pretty()).unwrap(), expr);
+}
+
+#[test]
+fn the_deepest_queries_fit_the_stack() {
+    let selector = "m{number=\"1\"}";
+    let nest = |open: &str, close: &str, depth: usize| {
+        format!("{}{selector}{}", open.repeat(depth), close.repeat(depth))
+    };
+    check_deepest(|depth| nest("abs(", ")", depth));
+    check_deepest(|depth| nest("sum(", ")", depth));
+    check_deepest(|depth| nest("-(", ")", depth));
+    check_deepest(|depth| nest("(", " or vector(1))", depth));
+    check_deepest(|depth| nest("(m + on (number) ", ")", depth));
+    check_deepest(|depth| nest("topk(1, ", ")", depth));
+    check_deepest(|depth| nest("label_replace(", ", 'a', 'b', 'c', 'd')", depth));
+    check_deepest(|depth| nest("sort(", ")", depth));
+    check_deepest(|depth| nest("vector(scalar(", "))", depth));
+    check_deepest(|depth| nest("max_over_time(", "[2s:1s])", depth));
+    check_deepest(|depth| vec![selector; depth].join(" + "));
+    check_deepest(|depth| vec![selector; depth].join(" or "));
+    check_deepest(|depth| vec!["1"; depth].join(" ^ "));
+}

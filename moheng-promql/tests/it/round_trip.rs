@@ -38,6 +38,7 @@ fn special_cases() {
         "foo[5m:]",
         "foo[300:1m] offset -5m @ start()",
         "foo offset (1m + step()) @ -1.5",
+        "foo offset - -min_of(step(), 1s) ^ 2",
         "rate(foo[max_of(step(), 1m)])",
         "foo @ end()",
         "sum(a) by (\"x.y\", z,)",
