@@ -22,6 +22,8 @@ const DEFAULT_STEPS: i64 = 60;
 /// When to evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Times {
+    /// Now, by the clock of whoever evaluates.
+    Now,
     At {
         time_ms: i64,
     },
@@ -60,11 +62,12 @@ fn times(args: &QueryArgs, now_ms: i64) -> Result<Times, CommandError> {
         })
     };
     let Some(start) = &args.start else {
-        let time_ms = args
-            .time
-            .as_deref()
-            .map_or(Ok(now_ms), |text| time("time", text))?;
-        return Ok(Times::At { time_ms });
+        return Ok(match &args.time {
+            Some(text) => Times::At {
+                time_ms: time("time", text)?,
+            },
+            None => Times::Now,
+        });
     };
     let start_ms = time("start", start)?;
     let end_ms = args.end.as_deref().map_or(Ok(now_ms), |text| time("end", text))?;
@@ -93,6 +96,7 @@ fn ask(server: &str, expression: &str, times: Times) -> Result<(QueryValue, Vec<
     let seconds = |time_ms: i64| format!("{}", time_ms as f64 / 1000.0);
     let body = runtime.block_on(async {
         match times {
+            Times::Now => client.post_form("/api/v1/query", &[("query", expression)]).await,
             Times::At { time_ms } => {
                 let fields = [("query", expression), ("time", &seconds(time_ms))];
                 client.post_form("/api/v1/query", &fields).await
@@ -136,6 +140,7 @@ fn evaluate(
         .map_err(|error| failed(&error))?;
     let engine = Engine::new(EngineSettings::default(), Arc::new(clock));
     let output = match times {
+        Times::Now => engine.instant(&db, &InstantQuery::new(expression, clock.now_ms())),
         Times::At { time_ms } => engine.instant(&db, &InstantQuery::new(expression, time_ms)),
         Times::Range {
             start_ms,
