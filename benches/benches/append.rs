@@ -14,7 +14,7 @@ fn by_reference(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(references.len() as u64));
     let mut step = 0;
     let mut samples = 0;
-    let logged_before = db.stats().wal.bytes_written;
+    let logged_before = db.stats().wal.written_bytes;
     group.bench_function("known series by reference", |bencher| {
         bencher.iter_batched(
             || {
@@ -27,7 +27,7 @@ fn by_reference(criterion: &mut Criterion) {
         );
     });
     group.finish();
-    report((db.stats().wal.bytes_written - logged_before) as f64 / samples as f64);
+    report((db.stats().wal.written_bytes - logged_before) as f64 / samples as f64);
 }
 
 fn by_labels(criterion: &mut Criterion) {

@@ -26,6 +26,7 @@ fn chunks(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("chunk/xor");
         group.throughput(Throughput::Elements(samples));
         let mut builder = ChunkBuilder::default();
+        let mut chunk = Vec::new();
         group.bench_function(format!("encode {name}"), |bencher| {
             bencher.iter(|| {
                 for column in &columns {
@@ -33,7 +34,9 @@ fn chunks(criterion: &mut Criterion) {
                     for (timestamp_ms, value) in column.timestamps_ms.iter().zip(&column.values) {
                         builder.push(*timestamp_ms, *value);
                     }
-                    black_box(builder.bytes());
+                    chunk.clear();
+                    builder.write_to(&mut chunk);
+                    black_box(&chunk);
                 }
             });
         });
@@ -72,7 +75,9 @@ fn encode(column: &FloatColumns) -> Vec<u8> {
     for (timestamp_ms, value) in column.timestamps_ms.iter().zip(&column.values) {
         builder.push(*timestamp_ms, *value);
     }
-    builder.bytes().to_vec()
+    let mut chunk = Vec::new();
+    builder.write_to(&mut chunk);
+    chunk
 }
 
 criterion_group!(benches, chunks);
