@@ -2,6 +2,7 @@
 
 mod builder;
 mod open;
+mod replay;
 mod worker;
 
 use std::path::Path;

@@ -3,14 +3,13 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use super::replay::read_log;
 use super::{Db, DbBuilder, Shared, Worker};
 use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
-use crate::head::{Head, Replay, ReplayCounts};
+use crate::head::Head;
 use crate::storage::{Directory, Entry, File, OpenMode, list_or_empty};
-use crate::wal::{
-    LogFiles, RepairPlan, SegmentEvent, SegmentFile, SegmentReader, Wal, WalOptions, repair_segment,
-};
+use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, repair_segment};
 use crate::{Error, ReplayStats, WalSync};
 
 pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
@@ -110,101 +109,6 @@ fn prepare(directory: &dyn Directory) -> Result<Arc<dyn File>, Error> {
         .and_then(|()| directory.sync_directory(""))
         .map_err(Error::io(format!("creating {}", names::WAL)))?;
     Ok(lock)
-}
-
-struct ReadLog {
-    files: LogFiles,
-    repairs: Vec<RepairPlan>,
-    stats: ReplayStats,
-}
-
-fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog, Error> {
-    let files = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
-    let mut stats = ReplayStats::default();
-    if !files.missing.is_empty() {
-        tracing::warn!(numbers = ?files.missing, "segments of the write-ahead log are missing");
-        stats.corruptions += files.missing.len() as u64;
-    }
-    let mut replay = head.replay();
-    let mut repairs = Vec::new();
-    for segment in files.in_order() {
-        let is_last = files.segments.last() == Some(segment);
-        stats.segments += 1;
-        stats.size_bytes += segment.size_bytes;
-        let (plan, malformed) = read_segment(directory, segment, &mut replay)?;
-        stats.corruptions += malformed;
-        let Some(plan) = plan else {
-            continue;
-        };
-        // What the last write left unfinished is what dying during it looks like, not damage.
-        if is_last && plan.first_damage.is_unfinished {
-            stats.had_unfinished_write = true;
-        } else {
-            stats.corruptions += plan.damages;
-        }
-        tracing::warn!(
-            segment = %segment.path,
-            offset = plan.first_damage.offset,
-            damage = %plan.first_damage.message,
-            places = plan.damages,
-            "damage in the write-ahead log; records behind it are read"
-        );
-        repairs.push(plan);
-    }
-    let counts: ReplayCounts = replay.finish();
-    stats.samples = counts.samples;
-    stats.out_of_order = counts.out_of_order;
-    stats.unknown_references = counts.unknown_references;
-    stats.skipped_records = counts.skipped.into_iter().collect();
-    stats.skipped_records.sort_unstable();
-    Ok(ReadLog {
-        files,
-        repairs,
-        stats,
-    })
-}
-
-/// Reads one segment and says what is to be repaired in it, and how many whole records made no sense.
-fn read_segment(
-    directory: &dyn Directory,
-    segment: &SegmentFile,
-    replay: &mut Replay<'_>,
-) -> Result<(Option<RepairPlan>, u64), Error> {
-    let fail = || Error::io(format!("reading {}", segment.path));
-    let mut reader = SegmentReader::open(directory, &segment.path, segment.size_bytes).map_err(fail())?;
-    let mut plan: Option<RepairPlan> = None;
-    let mut malformed = 0;
-    loop {
-        match reader.next_event().map_err(fail())? {
-            SegmentEvent::Record(record) => {
-                let outcome = replay.record(record);
-                if let Some(plan) = &mut plan {
-                    plan.is_inside = true;
-                }
-                if let Err(error) = outcome {
-                    malformed += 1;
-                    // The checksum holds, so it was written like this: nothing to cut out.
-                    tracing::warn!(segment = %segment.path, %error, "a record is not well formed");
-                }
-            }
-            SegmentEvent::Damage(damage) => match &mut plan {
-                Some(plan) => plan.damages += 1,
-                None => {
-                    plan = Some(RepairPlan {
-                        segment: segment.clone(),
-                        first_damage: damage,
-                        damages: 1,
-                        whole_end: reader.whole_end(),
-                        is_inside: false,
-                    });
-                }
-            },
-            SegmentEvent::Unsupported(what) => {
-                return Err(Error::Unsupported(format!("{} uses {what}", segment.path)));
-            }
-            SegmentEvent::End => return Ok((plan, malformed)),
-        }
-    }
 }
 
 /// Repairs what was found. Without room for that the log is left as it is: nothing is ever added to old segments.

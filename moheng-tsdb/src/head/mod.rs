@@ -1,7 +1,7 @@
 //! The head: series and samples in memory, their label index, and how batches get in.
 //!
 //! A series has a dense number, its id, in order of creation. Everything about its labels is in the [`LabelIndex`],
-//! everything about its samples on a page of 1024 neighbouring ids. Pages are the shards: what one target exposes
+//! everything about its samples on a page of 256 neighbouring ids. Pages are the shards: what one target exposes
 //! was created together, so it lies together, and different targets are appended to in parallel.
 
 mod append;

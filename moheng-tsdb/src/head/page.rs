@@ -1,4 +1,4 @@
-//! [`Page`]: the samples of 1024 neighbouring series, with the locks that guard them.
+//! [`Page`]: the samples of 256 neighbouring series, with the locks that guard them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -10,7 +10,7 @@ use super::isolation::{Publishing, ReadPoint};
 use super::series::{Series, Tail};
 
 /// How many series share a page.
-pub(crate) const PAGE_SERIES: u32 = 1024;
+pub(crate) const PAGE_SERIES: u32 = 256;
 
 /// The samples of [`PAGE_SERIES`] neighbouring series.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use moheng_tsdb::storage::MemoryDirectory;
 
 use crate::support::{content, open, sample_count, select, series};
 
-/// Enough for three pages, so that a batch is published in three steps.
+/// Enough for ten pages, so that a batch is published in ten steps.
 const SERIES: usize = 2500;
 
 #[test]

@@ -1,0 +1,172 @@
+//! Reads the log into the head, and finds what is damaged.
+
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+
+use crate::head::{Head, Replay, ReplayCounts};
+use crate::storage::Directory;
+use crate::wal::{LogFiles, RepairPlan, SegmentEvent, SegmentFile, SegmentReader};
+use crate::{Error, ReplayStats};
+
+/// What reading the log found.
+pub(super) struct ReadLog {
+    pub(super) files: LogFiles,
+    pub(super) repairs: Vec<RepairPlan>,
+    pub(super) stats: ReplayStats,
+}
+
+/// Reads the log on a thread of its own while this one applies the records.
+pub(super) fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog, Error> {
+    let files = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
+    let mut stats = ReplayStats::default();
+    if !files.missing.is_empty() {
+        tracing::warn!(numbers = ?files.missing, "segments of the write-ahead log are missing");
+        stats.corruptions += files.missing.len() as u64;
+    }
+    for segment in files.in_order() {
+        stats.segments += 1;
+        stats.size_bytes += segment.size_bytes;
+    }
+    let mut replay = head.replay();
+    let (sender, receiver) = mpsc::sync_channel(QUEUED_BATCHES);
+    let repairs = thread::scope(|scope| {
+        let reader = thread::Builder::new()
+            .name("moheng-replay".to_owned())
+            .spawn_scoped(scope, || read_segments(directory, &files, sender))
+            .map_err(Error::io("starting the thread that reads the write-ahead log"))?;
+        for batch in receiver {
+            stats.corruptions += apply(&batch, &mut replay);
+        }
+        reader
+            .join()
+            .unwrap_or_else(|_| Err(Error::Unavailable("reading the log panicked".to_owned())))
+    })?;
+    for plan in &repairs {
+        // What the last write left unfinished is what dying during it looks like, not damage.
+        if plan.first_damage.is_unfinished && files.segments.last() == Some(&plan.segment) {
+            stats.had_unfinished_write = true;
+        } else {
+            stats.corruptions += plan.damages;
+        }
+    }
+    let counts: ReplayCounts = replay.finish();
+    stats.samples = counts.samples;
+    stats.out_of_order = counts.out_of_order;
+    stats.unknown_references = counts.unknown_references;
+    stats.skipped_records = counts.skipped.into_iter().collect();
+    stats.skipped_records.sort_unstable();
+    Ok(ReadLog {
+        files,
+        repairs,
+        stats,
+    })
+}
+
+/// How far reading may be ahead of applying.
+const QUEUED_BATCHES: usize = 4;
+/// Records are handed over in batches of about this size.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Whole records of one segment, one after the other.
+#[derive(Debug, Default)]
+struct RecordBatch {
+    segment: String,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// Applies records and returns how many of them make no sense.
+fn apply(batch: &RecordBatch, replay: &mut Replay<'_>) -> u64 {
+    let mut malformed = 0;
+    let mut start = 0;
+    for &end in &batch.ends {
+        if let Err(error) = replay.record(batch.bytes.get(start..end).unwrap_or_default()) {
+            malformed += 1;
+            // The checksum holds, so it was written like this: nothing to cut out.
+            tracing::warn!(segment = %batch.segment, %error, "a record is not well formed");
+        }
+        start = end;
+    }
+    malformed
+}
+
+/// Reads all segments, sends their records, and says what is to be repaired.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the receiver stops when the sender is dropped"
+)]
+fn read_segments(
+    directory: &dyn Directory,
+    files: &LogFiles,
+    sender: SyncSender<RecordBatch>,
+) -> Result<Vec<RepairPlan>, Error> {
+    let mut repairs = Vec::new();
+    for segment in files.in_order() {
+        let Some(plan) = read_segment(directory, segment, &sender)? else {
+            continue;
+        };
+        tracing::warn!(
+            segment = %segment.path,
+            offset = plan.first_damage.offset,
+            damage = %plan.first_damage.message,
+            places = plan.damages,
+            "damage in the write-ahead log; records behind it are read"
+        );
+        repairs.push(plan);
+    }
+    Ok(repairs)
+}
+
+fn read_segment(
+    directory: &dyn Directory,
+    segment: &SegmentFile,
+    sender: &SyncSender<RecordBatch>,
+) -> Result<Option<RepairPlan>, Error> {
+    let fail = || Error::io(format!("reading {}", segment.path));
+    let mut reader = SegmentReader::open(directory, &segment.path, segment.size_bytes).map_err(fail())?;
+    let mut plan: Option<RepairPlan> = None;
+    let new_batch = || RecordBatch {
+        segment: segment.path.clone(),
+        ..RecordBatch::default()
+    };
+    let send = |batch: RecordBatch| {
+        // Only a panic of the applying thread ends the channel, and then nobody wants the error.
+        sender
+            .send(batch)
+            .map_err(|_| Error::Unavailable("applying the log panicked".to_owned()))
+    };
+    let mut batch = new_batch();
+    loop {
+        match reader.next_event().map_err(fail())? {
+            SegmentEvent::Record(record) => {
+                if let Some(plan) = &mut plan {
+                    plan.is_inside = true;
+                }
+                batch.bytes.extend_from_slice(record);
+                batch.ends.push(batch.bytes.len());
+                if batch.bytes.len() >= BATCH_BYTES {
+                    send(std::mem::replace(&mut batch, new_batch()))?;
+                }
+            }
+            SegmentEvent::Damage(damage) => match &mut plan {
+                Some(plan) => plan.damages += 1,
+                None => {
+                    plan = Some(RepairPlan {
+                        segment: segment.clone(),
+                        first_damage: damage,
+                        damages: 1,
+                        whole_end: reader.whole_end(),
+                        is_inside: false,
+                    });
+                }
+            },
+            SegmentEvent::Unsupported(what) => {
+                return Err(Error::Unsupported(format!("{} uses {what}", segment.path)));
+            }
+            SegmentEvent::End => {
+                send(batch)?;
+                return Ok(plan);
+            }
+        }
+    }
+}
