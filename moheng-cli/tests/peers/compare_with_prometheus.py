@@ -159,7 +159,7 @@ def compare_live(prometheus, moheng, now):
         share = outside / points if points else 0.0
         if problem is None and share > 0.1:
             problem = f"{outside} of {points} values are not explained by the scrape offset"
-        failures += report("2. live ", query, points, problem)
+        failures += report("2. live ", query, points, problem, f"{outside} outside")
     return failures
 
 
@@ -186,7 +186,7 @@ def compare_exact(arguments, work, processes, moheng, moheng_data, reader, now):
             problem = f"series differ: {sorted(ours.keys() ^ theirs.keys())[:4]}"
         else:
             problem = first_difference(ours, theirs)
-        failures += report("3. exact", query, points, problem)
+        failures += report("3. exact", query, points, problem, "equal")
     return failures
 
 
@@ -200,8 +200,8 @@ def first_difference(ours, theirs):
     return None
 
 
-def report(kind, query, points, problem):
-    print(f"{kind} {'ok ' if problem is None else 'BAD'} {points:5d} values  {query}", flush=True)
+def report(kind, query, points, problem, verdict):
+    print(f"{kind} {'ok ' if problem is None else 'BAD'} {points:5d} values, {verdict}  {query}", flush=True)
     if problem:
         print(f"         {problem}")
     return 1 if problem else 0

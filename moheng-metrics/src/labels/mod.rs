@@ -86,9 +86,8 @@ impl Labels {
 
     /// The value of the label `name`, or `None` when the set does not have it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(candidate, _)| *candidate == name)
-            .map(|(_, value)| value)
+        let (_, value) = RawLabels(self.packed()).find(|(candidate, _)| *candidate == name.as_bytes())?;
+        std::str::from_utf8(value).ok()
     }
 
     /// The value of the label [`METRIC_NAME`], or the empty string.
@@ -103,7 +102,7 @@ impl Labels {
 
     /// The number of labels.
     pub fn len(&self) -> usize {
-        self.iter().count()
+        RawLabels(self.packed()).count()
     }
 
     /// Whether there is no label at all.
@@ -144,7 +143,8 @@ impl PartialOrd for Labels {
 
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.iter().cmp(other.iter())
+        // The order of UTF-8 texts is that of their bytes.
+        RawLabels(self.packed()).cmp(RawLabels(other.packed()))
     }
 }
 
@@ -208,19 +208,34 @@ fn push_text(packed: &mut Vec<u8>, text: &str) {
     packed.extend_from_slice(text.as_bytes());
 }
 
+/// The labels of a packed form as bytes: names and values are not checked to be UTF-8 once more.
+struct RawLabels<'a>(&'a [u8]);
+
+impl<'a> Iterator for RawLabels<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, rest) = take_bytes(self.0)?;
+        let (value, rest) = take_bytes(rest)?;
+        self.0 = rest;
+        Some((name, value))
+    }
+}
+
 /// Splits the first text off a packed form, which holds only what [`push_text`] wrote.
-fn take_text(packed: &[u8]) -> Option<(&str, &[u8])> {
+#[inline]
+fn take_bytes(packed: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = packed.split_first()?;
-    let (length, rest) = if first == LONG_LENGTH_MARK {
-        let (bytes, rest) = rest.split_first_chunk::<3>()?;
-        (
-            u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) as usize,
-            rest,
-        )
-    } else {
-        (usize::from(first), rest)
-    };
-    let (text, rest) = rest.split_at_checked(length)?;
+    if first != LONG_LENGTH_MARK {
+        return rest.split_at_checked(usize::from(first));
+    }
+    let (bytes, rest) = rest.split_first_chunk::<3>()?;
+    rest.split_at_checked(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) as usize)
+}
+
+fn take_text(packed: &[u8]) -> Option<(&str, &[u8])> {
+    let (text, rest) = take_bytes(packed)?;
     Some((std::str::from_utf8(text).ok()?, rest))
 }
 
