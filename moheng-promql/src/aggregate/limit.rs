@@ -17,9 +17,9 @@ impl Evaluator<'_> {
         let limits = self.limits_per_step(aggregate, grid)?;
         let mut set = self.collect(&aggregate.expr, grid)?;
         for rows in rows_by_group(self, &set, aggregate) {
-            self.limits.check()?;
             let mut counts = vec![0_usize; grid.steps];
             for row in rows {
+                self.limits.check()?;
                 set.rows[row].1.retain(|step, _| {
                     counts[step] += 1;
                     counts[step] <= limits[step]

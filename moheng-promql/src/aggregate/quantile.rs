@@ -28,9 +28,9 @@ impl Evaluator<'_> {
         }
         let (mut keys, mut column) = (Vec::new(), Column::default());
         for group in groups.sorted() {
-            self.limits.check()?;
             column.reset(grid.steps);
             for step in 0..grid.steps {
+                self.limits.check()?;
                 keys.clear();
                 let values = members[group].iter().filter_map(|row| set.rows[*row].1.get(step));
                 keys.extend(values.map(order_key));

@@ -25,8 +25,8 @@ impl Evaluator<'_> {
             compare_nan_last(left.0, right.0, is_descending).then(left.1.cmp(&right.1))
         };
         for rows in &groups {
-            self.limits.check()?;
             for (step, limit) in limits.iter().enumerate() {
+                self.limits.check()?;
                 candidates.clear();
                 let values = rows.iter().map(|row| (set.rows[*row].1.get(step), *row));
                 candidates.extend(values.filter_map(|(value, row)| value.map(|value| (value, row))));

@@ -196,6 +196,11 @@ impl AggregateOp {
         )
     }
 
+    /// Whether its results are some of the elements themselves rather than one element per group.
+    pub const fn keeps_elements(self) -> bool {
+        matches!(self, Self::TopK | Self::BottomK | Self::LimitK | Self::LimitRatio)
+    }
+
     /// Whether it needs the option for experimental functions.
     pub const fn is_experimental(self) -> bool {
         matches!(self, Self::LimitK | Self::LimitRatio)

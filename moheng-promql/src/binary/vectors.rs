@@ -19,6 +19,7 @@ struct MatchGroup {
 
 /// One operation with its sides told apart: the "one" side must be unique per group and step.
 struct Join<'j, 'l, 'q> {
+    evaluator: &'l Evaluator<'q>,
     binary: &'j BinaryExpr,
     grouping: &'j Grouping,
     group: Option<&'j GroupModifier>,
@@ -54,6 +55,7 @@ impl<'q> Evaluator<'q> {
             many_present.unite(column.present());
         }
         let join = Join {
+            evaluator: self,
             binary,
             grouping: &grouping,
             group,
@@ -64,7 +66,6 @@ impl<'q> Evaluator<'q> {
         };
         let mut results = ElementSet::new(self)?;
         for group in join.groups() {
-            self.limits.check()?;
             join.match_group(&group, &mut results)?;
         }
         results.merge_same_labels()?;
@@ -112,6 +113,7 @@ impl Join<'_, '_, '_> {
         }
         let mut matched: HashMap<Labels, Mask> = HashMap::new();
         for many_row in &group.many {
+            self.evaluator.limits.check()?;
             for one_row in &group.one {
                 let (many, one) = (&self.many.rows[*many_row], &self.one.rows[*one_row]);
                 if !many.1.present().overlaps(one.1.present()) {

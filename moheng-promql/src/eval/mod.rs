@@ -215,10 +215,12 @@ pub(crate) fn names_are_uniform(expr: &Expr) -> bool {
                     .all(|operand| names_are_uniform(operand))
         }
         ExprKind::Aggregate(aggregate) => match &aggregate.grouping {
+            _ if aggregate.op.keeps_elements() => names_are_uniform(&aggregate.expr),
             Some(grouping) if !grouping.is_without => {
                 !grouping.labels.iter().any(|label| is_metadata_label(label))
             }
-            _ => names_are_uniform(&aggregate.expr),
+            // Neither `without` nor the lack of a grouping leaves a name.
+            _ => true,
         },
         ExprKind::Call(call) => match call.function.evaluator() {
             FunctionEvaluator::Special(Special::LabelReplace | Special::LabelJoin) => false,

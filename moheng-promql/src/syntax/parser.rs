@@ -8,8 +8,11 @@ use crate::error::{ParseError, ParseErrors};
 
 /// Queries longer than this are refused.
 const MAX_QUERY_BYTES: usize = 1 << 20;
-/// Deeper nesting is refused, so that no recursion over a tree can exhaust the stack.
-pub(super) const MAX_DEPTH: usize = 150;
+/// Deeper nesting is refused, so that the parser cannot exhaust the stack.
+const MAX_NESTING: usize = 120;
+/// Deeper trees are refused, so that no walk over them can exhaust the stack. A chain of operators makes a deep tree
+/// without nesting.
+const MAX_DEPTH: usize = 250;
 /// More errors than this help nobody.
 const MAX_ERRORS: usize = 20;
 
@@ -191,8 +194,8 @@ impl<'q> Parser<'q> {
 
     /// Runs `parse` one level deeper.
     pub(super) fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth >= MAX_DEPTH {
-            return Err(self.too_deep(self.peek().span));
+        if self.depth >= MAX_NESTING {
+            return Err(self.too_deep(self.peek().span, MAX_NESTING));
         }
         self.depth += 1;
         let result = parse(self);
@@ -204,16 +207,13 @@ impl<'q> Parser<'q> {
     pub(super) fn node(&mut self, kind: crate::ast::ExprKind, span: Span) -> Parsed<Expr> {
         let expr = Expr::new(kind, span);
         if expr.depth() > MAX_DEPTH {
-            return Err(self.too_deep(span));
+            return Err(self.too_deep(span, MAX_DEPTH));
         }
         Ok(expr)
     }
 
-    fn too_deep(&mut self, span: Span) -> Failed {
-        self.error(
-            span,
-            format!("expression is nested deeper than {MAX_DEPTH} levels"),
-        )
+    fn too_deep(&mut self, span: Span, levels: usize) -> Failed {
+        self.error(span, format!("expression is nested deeper than {levels} levels"))
     }
 
     /// After an error in a list, skips to its next comma or closing token of this nesting level, or to the end.

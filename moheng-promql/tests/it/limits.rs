@@ -116,7 +116,7 @@ fn time_is_limited() {
 /// Finds the deepest nesting the parser allows and evaluates that.
 fn check_deepest(repeat: impl Fn(usize) -> String) {
     let is_allowed = |depth: usize| moheng_promql::parse(&repeat(depth)).is_ok();
-    let depth = (1..).find(|depth| !is_allowed(depth + 1)).unwrap();
+    let depth = (1..10_000).find(|depth| !is_allowed(depth + 1)).unwrap();
     assert!(depth >= 40, "only {depth} levels of {}", repeat(1));
     let query = repeat(depth);
     let range = RangeQuery::new(query.clone(), 1000, 99_000, 33_000);
