@@ -165,15 +165,14 @@ impl Summary for Variance {
             return;
         }
         let count = self.count + later.count;
+        let share = later.count / count;
         let delta = (later.mean + later.mean_compensation) - (self.mean + self.mean_compensation);
-        let between = delta * delta * (self.count * later.count / count);
+        let squares = later.squares + delta * delta * (self.count * share);
         self.squares_compensation += later.squares_compensation;
-        for squares in [later.squares, between] {
-            (self.squares, self.squares_compensation) =
-                compensated_add(squares, self.squares, self.squares_compensation);
-        }
+        (self.squares, self.squares_compensation) =
+            compensated_add(squares, self.squares, self.squares_compensation);
         (self.mean, self.mean_compensation) =
-            compensated_add(delta * (later.count / count), self.mean, self.mean_compensation);
+            compensated_add(delta * share, self.mean, self.mean_compensation);
         self.count = count;
     }
 
