@@ -58,7 +58,14 @@ impl Display for Expr {
 impl Display for NumberLiteral {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_duration {
-            return f.write_str(&format_duration((self.value * 1000.0).round() as i64));
+            let duration_ms = (self.value * 1000.0).round() as i64;
+            let is_negative_zero = duration_ms == 0 && self.value.is_sign_negative();
+            return write!(
+                f,
+                "{}{}",
+                if is_negative_zero { "-" } else { "" },
+                format_duration(duration_ms)
+            );
         }
         let mut text = String::new();
         format_json_float(self.value, &mut text);
