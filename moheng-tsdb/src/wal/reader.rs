@@ -49,8 +49,10 @@ pub(crate) struct SegmentReader {
 impl SegmentReader {
     /// Reads the first `limit_bytes` bytes of a segment.
     pub(crate) fn open(directory: &dyn Directory, path: &str, limit_bytes: u64) -> io::Result<Self> {
+        let file = directory.open(path, OpenMode::Read)?;
+        let limit_bytes = limit_bytes.min(file.size_bytes()?);
         Ok(Self {
-            file: directory.open(path, OpenMode::Read)?,
+            file,
             limit_bytes,
             buffer: Vec::new(),
             buffer_start: 0,
