@@ -1,5 +1,10 @@
 //! Appending to the database, log included: samples per second, and bytes of log per sample printed beside it.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot set up has nothing to measure"
+)]
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use moheng_benches::{empty_database, fleet, register, scrape};
 use moheng_metrics::SampleSink;

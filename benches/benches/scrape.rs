@@ -1,6 +1,11 @@
 //! One scrape of a Node Exporter, from the exposition's text on: parse, recognise series, append; nanoseconds per
 //! sample are one over samples per second.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot set up has nothing to measure"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use moheng_benches::empty_database;
 use moheng_collect::{PassSettings, Scrape, ScrapePass};

@@ -1,5 +1,10 @@
 //! Selecting series by matchers and decoding their samples.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot set up has nothing to measure"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use moheng_benches::{STEPS, filled_database, fleet};
 use moheng_metrics::{MatchOp, Matcher, SampleBuffer, Select, SeriesSource};
@@ -33,11 +38,11 @@ fn select(criterion: &mut Criterion) {
         let series = read(&db, &select, false);
         group.throughput(Throughput::Elements(series as u64));
         group.bench_function(format!("{case}: labels"), |bencher| {
-            bencher.iter(|| read(&db, &select, false))
+            bencher.iter(|| read(&db, &select, false));
         });
         group.throughput(Throughput::Elements(series as u64 * STEPS));
         group.bench_function(format!("{case}: samples"), |bencher| {
-            bencher.iter(|| read(&db, &select, true))
+            bencher.iter(|| read(&db, &select, true));
         });
     }
     group.finish();

@@ -1,4 +1,6 @@
 //! Random operations on a database whose disk fails now and then, compared with the obvious implementation.
+
+#![expect(clippy::expect_used, reason = "a panic is how a target reports what it found")]
 #![no_main]
 
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Any bytes as a segment of the log, and as the log of a database that is opened, repaired and opened again.
+
+#![expect(clippy::expect_used, reason = "a panic is how a target reports what it found")]
 #![no_main]
 
 use std::sync::Arc;
