@@ -6,6 +6,7 @@
 
 mod append;
 mod capture;
+mod create;
 mod index;
 mod isolation;
 mod label_table;

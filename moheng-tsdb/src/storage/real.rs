@@ -20,7 +20,12 @@ impl RealDirectory {
     ///
     /// When it cannot be created or is not a directory.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
+        let is_new = !path.as_ref().exists();
         fs::create_dir_all(path.as_ref())?;
+        // Directories further up are the business of whoever made them.
+        if is_new && let Some(parent) = path.as_ref().canonicalize()?.parent() {
+            fs::File::open(parent)?.sync_all()?;
+        }
         Self::open(path)
     }
 
