@@ -15,3 +15,4 @@ mod command_line;
 mod lifecycle;
 mod query_command;
 mod support;
+mod tidy;
