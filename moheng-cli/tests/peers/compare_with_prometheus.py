@@ -109,12 +109,24 @@ def compare(arguments, work, processes):
     print(f"scraping for {arguments.minutes:g} minutes", flush=True)
     wait(arguments.minutes * 60, processes)
 
+    report_cost(processes)
     now = math.floor(time.time()) - INTERVAL_SECONDS + 0.123
     failures = compare_series(prometheus, moheng, now)
     failures += compare_live(prometheus, moheng, now)
     failures += compare_exact(arguments, work, processes, moheng, moheng_data, reader, now)
     print("FAILED: %d differences" % failures if failures else "all comparisons agree")
     return 1 if failures else 0
+
+
+def report_cost(processes):
+    """What scraping cost each of them so far; Linux only, and no reason to fail."""
+    ticks_per_second = os.sysconf("SC_CLK_TCK")
+    for process in processes:
+        with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        cpu_seconds = (int(fields[11]) + int(fields[12])) / ticks_per_second
+        rss_mib = int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        print(f"0. cost: {os.path.basename(process.args[0])}: {cpu_seconds:.2f} s of CPU, {rss_mib:.0f} MiB resident")
 
 
 def compare_series(prometheus, moheng, now):
