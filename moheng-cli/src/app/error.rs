@@ -17,9 +17,15 @@ pub(crate) enum AppError {
     /// The data directory cannot be made.
     #[error("{path}: {source}")]
     Directory { path: PathBuf, source: std::io::Error },
-    /// The database cannot be opened or closed.
+    /// The database cannot be opened.
+    #[error("{path}: {source}")]
+    Open {
+        path: PathBuf,
+        source: moheng_tsdb::Error,
+    },
+    /// The database cannot be closed.
     #[error(transparent)]
-    Database(#[from] moheng_tsdb::Error),
+    Close(moheng_tsdb::Error),
     /// The scrape jobs cannot be run.
     #[error(transparent)]
     Jobs(#[from] JobError),

@@ -84,7 +84,9 @@ pub(crate) async fn run(
     }
     while tasks.join_next().await.is_some() {}
     let closed = spawn_blocking(move || db.close()).await;
-    closed.map_err(|error| AppError::Task(error.to_string()))??;
+    closed
+        .map_err(|error| AppError::Task(error.to_string()))?
+        .map_err(AppError::Close)?;
     info!("stopped");
     Ok(())
 }
@@ -151,5 +153,8 @@ fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db,
         source,
     })?;
     let db = Db::builder(Arc::new(directory)).settings(settings).clock(clock);
-    Ok(db.open()?)
+    db.open().map_err(|source| AppError::Open {
+        path: path.to_owned(),
+        source,
+    })
 }
