@@ -61,7 +61,7 @@ pub fn recode_record(record: &[u8]) -> Option<Vec<u8>> {
             }
             Some(encoder.record().to_vec())
         }
-        RecordKind::Unsupported(_) => None,
+        RecordKind::Unsupported(_) | RecordKind::Needed(_) => None,
     }
 }
 

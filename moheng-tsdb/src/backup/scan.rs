@@ -135,7 +135,7 @@ impl Counter {
                 }
                 Ok(())
             }
-            RecordKind::Unsupported(_) => Ok(()),
+            RecordKind::Unsupported(_) | RecordKind::Needed(_) => Ok(()),
         }
     }
 }

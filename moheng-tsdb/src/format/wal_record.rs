@@ -14,8 +14,10 @@ pub(crate) const REFERENCE_MAX: u64 = (1 << 40) - 1;
 pub(crate) enum RecordKind {
     Series,
     Samples,
-    /// A kind that Prometheus writes and this database does not read yet.
+    /// A kind that Prometheus writes and this database does not read yet; float samples are whole without it.
     Unsupported(&'static str),
+    /// A kind this database does not read yet, and without which float samples would be wrong.
+    Needed(&'static str),
 }
 
 /// The first sample of a record sets the base of the others.
@@ -35,7 +37,7 @@ pub(crate) fn record_kind(record: &[u8]) -> Result<(RecordKind, &[u8]), DecodeEr
     let kind = match kind {
         SERIES => RecordKind::Series,
         SAMPLES => RecordKind::Samples,
-        3 => RecordKind::Unsupported("tombstones"),
+        3 => RecordKind::Needed("tombstones"),
         4 => RecordKind::Unsupported("exemplars"),
         5 => RecordKind::Unsupported("mapped chunk markers"),
         6 => RecordKind::Unsupported("metadata"),
@@ -43,7 +45,7 @@ pub(crate) fn record_kind(record: &[u8]) -> Result<(RecordKind, &[u8]), DecodeEr
         8 => RecordKind::Unsupported("float histograms"),
         9 => RecordKind::Unsupported("custom-bucket histograms"),
         10 => RecordKind::Unsupported("custom-bucket float histograms"),
-        11 => RecordKind::Unsupported("samples with start timestamps"),
+        11 => RecordKind::Needed("samples with start timestamps"),
         12 => RecordKind::Unsupported("histograms with start timestamps"),
         13 => RecordKind::Unsupported("float histograms with start timestamps"),
         _ => return Err(DecodeError::Invalid("unknown record type")),

@@ -39,7 +39,9 @@ pub(crate) struct ReplayCounts {
     pub(crate) out_of_order: u64,
     pub(crate) unknown_references: u64,
     pub(crate) new_chunks: u64,
-    /// Records of kinds that are not supported yet.
+    /// A kind of record that was met, is not supported yet, and cannot be left out.
+    pub(crate) needed: Option<&'static str>,
+    /// Records of kinds that are not supported yet and can be left out.
     pub(crate) skipped: HashMap<&'static str, u64>,
 }
 
@@ -79,6 +81,10 @@ impl Replay<'_> {
             }
             RecordKind::Unsupported(name) => {
                 *self.counts.skipped.entry(name).or_default() += 1;
+                Ok(())
+            }
+            RecordKind::Needed(name) => {
+                self.counts.needed = Some(name);
                 Ok(())
             }
         }

@@ -156,7 +156,7 @@ fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
     segment.extend(framed(&series_record(9, "a")));
     segment.extend(framed(&sample_record(9, 30, 3.0)));
     segment.extend(framed(&sample_record(8, 30, 3.0)));
-    segment.extend(framed(&[3, 1, 2, 3]));
+    segment.extend(framed(&[4, 1, 2, 3]));
     segment.extend(framed(&[6]));
     segment.extend(framed(&[6]));
     write(&memory, "wal/00000004", &segment);
@@ -166,7 +166,7 @@ fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
     assert_eq!(content(&db), [(labels.clone(), expected.to_vec())]);
     let replay = db.stats().replay;
     assert_eq!(replay.unknown_references, 1);
-    assert_eq!(replay.skipped_records, [("metadata", 2), ("tombstones", 1)]);
+    assert_eq!(replay.skipped_records, [("exemplars", 1), ("metadata", 2)]);
     assert_eq!(replay.corruptions, 0);
     assert_eq!(read(&memory, "wal/00000004"), segment, "skipped records stay");
     // The series goes on under a reference that the log knows; new ones do not take a used one.
@@ -177,6 +177,21 @@ fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
     let before = content(&db);
     drop(db);
     assert_eq!(content(&open(Arc::new(memory), WalSync::Os)), before);
+}
+
+#[test]
+fn records_without_which_answers_would_be_wrong_are_refused() {
+    for (kind, name) in [(3, "tombstones"), (11, "samples with start timestamps")] {
+        let memory = MemoryDirectory::new();
+        let mut segment = framed(&series_record(7, "a"));
+        segment.extend(framed(&sample_record(7, 10, 1.0)));
+        segment.extend(framed(&[kind, 1, 2, 3]));
+        write(&memory, "wal/00000000", &segment);
+        let error = try_open(Arc::new(memory.clone()), WalSync::Os).unwrap_err();
+        assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+        assert!(error.to_string().contains(name), "{error}");
+        assert_eq!(read(&memory, "wal/00000000"), segment, "nothing was changed");
+    }
 }
 
 #[test]
