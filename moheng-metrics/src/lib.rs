@@ -32,34 +32,43 @@
 //! ```
 
 mod clock;
+mod columns;
 mod duration;
+mod exemplar;
 mod exposition;
 mod family;
 mod labels;
 mod matcher;
 mod memory;
+mod metadata;
 mod number;
 mod sample;
 mod sink;
 mod source;
 
+pub mod histogram;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use clock::{Clock, SystemClock};
+pub use columns::{FloatColumns, HistogramColumns, HistogramView};
 pub use duration::{DurationError, format_duration, parse_duration_ms};
+pub use exemplar::Exemplar;
 pub use exposition::{ParseError, TEXT_CONTENT_TYPE, TextEntry, TextParser, TextSample, write_text};
-pub use family::{Metric, MetricFamily, MetricKind};
+pub use family::{
+    Bucket, ExposedNativeHistogram, HistogramMetric, Metric, MetricFamily, MetricKind, MetricValue, Quantile,
+    SummaryMetric,
+};
 pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
 pub use matcher::{CapturePattern, MatchOp, Matcher, Pattern, PatternCaptures, PatternError};
 pub use memory::MemorySource;
+pub use metadata::Metadata;
 pub use number::{format_float, format_json_float, parse_float};
 pub use sample::{NORMAL_NAN, STALE_NAN, Sample, is_stale_nan};
 pub use sink::{
-    AppendBatch, AppendEntry, Appended, SampleError, SampleOutcome, SampleSink, SeriesKey, SeriesRef,
-    SinkError,
+    AppendBatch, AppendEntry, Appended, ExemplarEntry, HistogramEntry, HistogramValue, MetadataEntry,
+    SampleError, SampleOutcome, SampleSink, SeriesKey, SeriesRef, SinkError,
 };
 pub use source::{
-    FloatColumns, SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SeriesOrder,
-    SeriesSource, SourceError,
+    SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SeriesOrder, SeriesSource, SourceError,
 };

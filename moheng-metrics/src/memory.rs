@@ -64,7 +64,7 @@ impl SampleSink for MemorySource {
         let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
         let before = store.series.len();
         let outcomes = batch.entries.iter().map(|entry| store.append(entry)).collect();
-        Ok(Appended::new(outcomes, store.series.len() - before))
+        Ok(Appended::new(outcomes, store.series.len() - before).with_floats_only(batch))
     }
 
     fn sync(&self) -> Result<(), SinkError> {

@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use crate::Labels;
+use crate::histogram::{FloatHistogram, IntegerHistogram};
+use crate::{Exemplar, Labels, Metadata};
 
 /// The short name a [`SampleSink`] gives a series, for appending without labels.
 ///
@@ -35,12 +36,63 @@ pub struct AppendEntry<'a> {
     pub value: f64,
 }
 
+/// One native histogram to append.
+#[derive(Clone, Copy, Debug)]
+pub struct HistogramEntry<'a> {
+    /// The series.
+    pub series: SeriesKey<'a>,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp_ms: i64,
+    /// When the histogram started to count, in milliseconds since the Unix epoch; 0 when not known.
+    pub start_timestamp_ms: i64,
+    /// The value.
+    pub value: HistogramValue<'a>,
+}
+
+/// A native histogram of either flavour.
+#[derive(Clone, Copy, Debug)]
+pub enum HistogramValue<'a> {
+    /// Counts in whole numbers.
+    Integer(&'a IntegerHistogram),
+    /// Fractional counts.
+    Float(&'a FloatHistogram),
+}
+
+/// One exemplar to append to a series that exists or is in the same batch.
+#[derive(Clone, Copy, Debug)]
+pub struct ExemplarEntry<'a> {
+    /// The series.
+    pub series: SeriesKey<'a>,
+    /// Milliseconds since the Unix epoch: the exemplar's own time, or else that of the sample it came with.
+    pub timestamp_ms: i64,
+    /// The exemplar.
+    pub exemplar: &'a Exemplar,
+}
+
+/// What is known about the metric of a series that exists or is in the same batch.
+#[derive(Clone, Copy, Debug)]
+pub struct MetadataEntry<'a> {
+    /// The series.
+    pub series: SeriesKey<'a>,
+    /// Its type, unit and help text.
+    pub metadata: &'a Metadata,
+}
+
 /// Samples that are appended together: typically all of one scrape.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AppendBatch<'a> {
     /// The float samples, in any order across series; of one series ascending by time.
     pub entries: Vec<AppendEntry<'a>>,
+    /// When each of `entries` started to count, in milliseconds since the Unix epoch, 0 where that is not known. Those
+    /// beyond the end of this list are not known either, so it is empty when none is.
+    pub start_timestamps_ms: Vec<i64>,
+    /// The native histograms, ordered as `entries` are. Of a series that has both in one batch, the histograms are later.
+    pub histograms: Vec<HistogramEntry<'a>>,
+    /// The exemplars; of one series ascending by time.
+    pub exemplars: Vec<ExemplarEntry<'a>>,
+    /// What was learned about metrics.
+    pub metadata: Vec<MetadataEntry<'a>>,
 }
 
 impl<'a> AppendBatch<'a> {
@@ -67,14 +119,38 @@ impl<'a> AppendBatch<'a> {
         });
     }
 
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.entries.len()
+    /// Adds a native histogram whose start is not known.
+    pub fn push_histogram(&mut self, series: SeriesKey<'a>, timestamp_ms: i64, value: HistogramValue<'a>) {
+        self.histograms.push(HistogramEntry {
+            series,
+            timestamp_ms,
+            start_timestamp_ms: 0,
+            value,
+        });
     }
 
-    /// Whether there is no sample.
+    /// States when the sample added last started to count, in milliseconds since the Unix epoch.
+    pub fn set_start_timestamp_ms(&mut self, start_timestamp_ms: i64) {
+        let Some(last) = self.entries.len().checked_sub(1) else {
+            return;
+        };
+        self.start_timestamps_ms.resize(last, 0);
+        self.start_timestamps_ms.push(start_timestamp_ms);
+    }
+
+    /// When the float sample at `index` started to count, in milliseconds since the Unix epoch; 0 when not known.
+    pub fn start_timestamp_ms(&self, index: usize) -> i64 {
+        self.start_timestamps_ms.get(index).copied().unwrap_or_default()
+    }
+
+    /// The number of samples of both kinds.
+    pub fn len(&self) -> usize {
+        self.entries.len() + self.histograms.len()
+    }
+
+    /// Whether there is nothing to append: no sample, exemplar or metadata.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0 && self.exemplars.is_empty() && self.metadata.is_empty()
     }
 }
 
@@ -121,25 +197,43 @@ pub type SampleOutcome = Result<SeriesRef, SampleError>;
 pub struct Appended {
     /// Parallel to [`AppendBatch::entries`].
     pub outcomes: Vec<SampleOutcome>,
+    /// Parallel to [`AppendBatch::histograms`].
+    pub histogram_outcomes: Vec<SampleOutcome>,
+    /// Parallel to [`AppendBatch::exemplars`].
+    pub exemplar_outcomes: Vec<SampleOutcome>,
+    /// Parallel to [`AppendBatch::metadata`].
+    pub metadata_outcomes: Vec<SampleOutcome>,
     /// How many series did not exist before.
     pub series_created: usize,
 }
 
 impl Appended {
-    /// What happened to a batch whose outcomes are these.
+    /// What happened to a batch of float samples whose outcomes are these.
     pub fn new(outcomes: Vec<SampleOutcome>, series_created: usize) -> Self {
         Self {
             outcomes,
             series_created,
+            ..Self::default()
         }
     }
 
-    /// How many samples were accepted.
-    pub fn accepted(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.is_ok()).count()
+    /// Rejects whatever of `batch` is not a float sample, for sinks that store nothing else.
+    #[must_use]
+    pub fn with_floats_only(mut self, batch: &AppendBatch<'_>) -> Self {
+        let unsupported = |length| vec![Err(SampleError::Unsupported); length];
+        self.histogram_outcomes = unsupported(batch.histograms.len());
+        self.exemplar_outcomes = unsupported(batch.exemplars.len());
+        self.metadata_outcomes = unsupported(batch.metadata.len());
+        self
     }
 
-    /// The first rejection with the index of its entry.
+    /// How many samples of both kinds were accepted.
+    pub fn accepted(&self) -> usize {
+        let outcomes = self.outcomes.iter().chain(&self.histogram_outcomes);
+        outcomes.filter(|outcome| outcome.is_ok()).count()
+    }
+
+    /// The first rejection of a float sample with the index of its entry.
     pub fn first_error(&self) -> Option<(usize, SampleError)> {
         self.outcomes
             .iter()
@@ -170,6 +264,15 @@ pub enum SampleError {
     /// The sink has as many series as it is allowed to have.
     #[error("series limit reached")]
     SeriesLimit,
+    /// The histogram contradicts itself, such as a count that is less than its buckets.
+    #[error("invalid histogram")]
+    InvalidHistogram,
+    /// The exemplar's labels are longer than the sink takes.
+    #[error("invalid exemplar")]
+    InvalidExemplar,
+    /// The sink does not store samples of this kind.
+    #[error("samples of this kind are not supported")]
+    Unsupported,
 }
 
 /// Why a batch was not stored, sorted by what the caller does next.

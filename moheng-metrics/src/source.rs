@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use thiserror::Error;
 
+use crate::columns::{FloatColumns, HistogramColumns};
 use crate::{Labels, Matcher};
 
 /// What to select: series by matchers, samples by time.
@@ -31,6 +32,9 @@ pub struct Select {
     pub step_ms: i64,
     /// The range function that will read the samples, such as `rate`. A hint: sources may ignore it.
     pub function: Option<String>,
+    /// Whether the buckets of native histograms will be read, or only their count and sum. A hint: sources may hand out the
+    /// buckets all the same, or histograms whose layout has none.
+    pub with_buckets: bool,
 }
 
 impl Select {
@@ -45,6 +49,7 @@ impl Select {
             limit: None,
             step_ms: 0,
             function: None,
+            with_buckets: true,
         }
     }
 
@@ -166,11 +171,16 @@ pub trait SampleCursor: Send {
 }
 
 /// Samples in columns: the reusable target of [`SampleCursor::read`].
+///
+/// A series may hold samples of both kinds. Each kind is ascending by time, no timestamp is in both, and
+/// whoever needs them in one order merges the two by time.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SampleBuffer {
     /// The float samples.
     pub floats: FloatColumns,
+    /// The native histograms.
+    pub histograms: HistogramColumns,
 }
 
 impl SampleBuffer {
@@ -182,50 +192,17 @@ impl SampleBuffer {
     /// Drops all samples and keeps the memory.
     pub fn clear(&mut self) {
         self.floats.clear();
+        self.histograms.clear();
     }
 
     /// The number of samples of all kinds.
     pub fn len(&self) -> usize {
-        self.floats.len()
+        self.floats.len() + self.histograms.len()
     }
 
     /// Whether no sample of any kind is there.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// Float samples as parallel columns, ascending by time.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct FloatColumns {
-    /// Milliseconds since the Unix epoch.
-    pub timestamps_ms: Vec<i64>,
-    /// The values, parallel to `timestamps_ms`.
-    pub values: Vec<f64>,
-}
-
-impl FloatColumns {
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.timestamps_ms.len()
-    }
-
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.timestamps_ms.is_empty()
-    }
-
-    /// Adds a sample, which must be later than the last one.
-    pub fn push(&mut self, timestamp_ms: i64, value: f64) {
-        self.timestamps_ms.push(timestamp_ms);
-        self.values.push(value);
-    }
-
-    /// Drops all samples and keeps the memory.
-    pub fn clear(&mut self) {
-        self.timestamps_ms.clear();
-        self.values.clear();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the database counts, as metric families.
 
 use moheng_metrics::MetricKind::{Counter, Gauge};
-use moheng_metrics::{MetricFamily, MetricKind};
+use moheng_metrics::{Labels, MetricFamily, MetricKind, SummaryMetric};
 use moheng_tsdb::{HeadStats, ReplayStats, SampleStats, Stats, WalStats};
 
 /// The families of the database, with Prometheus's names where the meaning is the same.
@@ -118,9 +118,12 @@ fn wal_families(wal: &WalStats) -> Vec<MetricFamily> {
         MetricKind::Summary,
         "Time to force the log to the disk.",
     );
-    let no_labels = [] as [(&str, &str); 0];
-    syncs.push_suffixed("_sum", no_labels, wal.sync_time.as_secs_f64());
-    syncs.push_suffixed("_count", no_labels, wal.sync_count as f64);
+    let summary = SummaryMetric {
+        sum: wal.sync_time.as_secs_f64(),
+        count: wal.sync_count as f64,
+        ..SummaryMetric::default()
+    };
+    syncs.push_summary(Labels::empty(), summary);
     vec![
         syncs,
         single(

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use moheng_metrics::{MetricFamily, MetricKind};
+use moheng_metrics::{Bucket, HistogramMetric, Labels, MetricFamily, MetricKind};
 
 const DURATION_BOUNDS_SECONDS: &[f64] = &[0.1, 0.2, 0.4, 1.0, 3.0, 8.0, 20.0, 60.0, 120.0];
 const SIZE_BOUNDS_BYTES: &[f64] = &[100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
@@ -175,15 +175,21 @@ impl Histogram {
     fn write(&self, labels: &[(&str, &str)], family: &mut MetricFamily) {
         let mut cumulative = 0;
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
-        for (bound, count) in bounds.zip(&self.counts) {
+        let buckets = bounds.zip(&self.counts).map(|(upper_bound, count)| {
             cumulative += count;
-            let mut le = String::new();
-            moheng_metrics::format_float(bound, &mut le);
-            let bucket_labels = labels.iter().copied().chain([("le", le.as_str())]);
-            family.push_suffixed("_bucket", bucket_labels, cumulative as f64);
-        }
-        family.push_suffixed("_sum", labels.iter().copied(), self.sum);
-        family.push_suffixed("_count", labels.iter().copied(), cumulative as f64);
+            Bucket {
+                upper_bound,
+                cumulative_count: cumulative as f64,
+                exemplar: None,
+            }
+        });
+        let histogram = HistogramMetric {
+            buckets: buckets.collect(),
+            sum: Some(self.sum),
+            count: cumulative as f64,
+            ..HistogramMetric::default()
+        };
+        family.push_histogram(Labels::from_pairs(labels.iter().copied()), histogram);
     }
 }
 
@@ -199,20 +205,12 @@ mod tests {
         }
         let mut family = MetricFamily::new("h", MetricKind::Histogram, "");
         histogram.write(&[("a", "b")], &mut family);
-        let shown: Vec<String> = family
-            .metrics
-            .iter()
-            .map(|metric| format!("{}{} {}", metric.suffix, metric.labels, metric.value))
-            .collect();
+        let mut text = String::new();
+        moheng_metrics::write_text(&[family], &mut text);
         assert_eq!(
-            shown,
-            [
-                r#"_bucket{a="b", le="1"} 2"#,
-                r#"_bucket{a="b", le="10"} 3"#,
-                r#"_bucket{a="b", le="+Inf"} 4"#,
-                r#"_sum{a="b"} 103.5"#,
-                r#"_count{a="b"} 4"#,
-            ]
+            text,
+            "# TYPE h histogram\nh_bucket{a=\"b\",le=\"1\"} 2\nh_bucket{a=\"b\",le=\"10\"} 3\nh_bucket{a=\"b\",le=\"+Inf\"} 4\nh_sum{a=\"b\"} 103.5\n\
+             h_count{a=\"b\"} 4\n"
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Short forms for the families that collectors hand out.
 
-use moheng_metrics::{Labels, Metric, MetricFamily, MetricKind};
+use moheng_metrics::{Labels, Metric, MetricFamily, MetricKind, MetricValue};
 
 pub(super) fn gauge(name: &str, help: &str) -> MetricFamily {
     MetricFamily::new(name, MetricKind::Gauge, help)
@@ -21,12 +21,10 @@ pub(super) fn counter_of(name: &str, help: &str, value: f64) -> MetricFamily {
 /// Adds a series. `labels` are sorted by name; those without a value are left out.
 pub(super) fn push(family: &mut MetricFamily, labels: &[(&str, &str)], value: f64) {
     let labels = labels.iter().copied().filter(|(_, value)| !value.is_empty());
-    family.metrics.push(Metric {
-        suffix: "",
-        labels: Labels::from_sorted_pairs(labels),
-        value,
-        timestamp_ms: None,
-    });
+    let labels = Labels::from_sorted_pairs(labels);
+    family
+        .metrics
+        .push(Metric::new(labels, MetricValue::Number(value)));
 }
 
 /// Appends the families that have series.

@@ -157,7 +157,7 @@ mod tests {
         }
         let mut families = Families::default();
         families.add_link(&link, false);
-        let value = |name: &str| families.by_column[name].metrics[0].value as u64;
+        let value = |name: &str| families.by_column[name].metrics[0].value.as_number().unwrap() as u64;
         assert_eq!(value("receive_drop"), 1 << 6 | 1 << 15);
         assert_eq!(value("receive_frame"), 0b1111 << 10);
         assert_eq!(value("transmit_carrier"), 0b11 << 16 | 0b11 << 19);

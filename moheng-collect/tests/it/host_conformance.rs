@@ -208,7 +208,7 @@ fn collect(fixtures: &Path) -> Exposition {
         let series = family
             .metrics
             .into_iter()
-            .map(|metric| (metric.labels, metric.value))
+            .map(|metric| (metric.labels, metric.value.as_number().unwrap()))
             .collect();
         (
             family.name,

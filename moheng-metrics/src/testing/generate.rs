@@ -335,7 +335,7 @@ mod tests {
                 family
                     .metrics
                     .iter()
-                    .map(|metric| (family.name.clone(), metric.value))
+                    .map(|metric| (family.name.clone(), metric.value.as_number().unwrap()))
             })
             .collect();
         let first = workload.series_per_instance();

@@ -2,8 +2,8 @@
 
 use moheng_metrics::testing::{NodeWorkload, check_text};
 use moheng_metrics::{
-    Labels, METRIC_NAME, Metric, MetricFamily, MetricKind, NORMAL_NAN, TextEntry, TextParser, format_float,
-    parse_float, write_text,
+    Labels, METRIC_NAME, Metric, MetricFamily, MetricKind, MetricValue, NORMAL_NAN, TextEntry, TextParser,
+    format_float, parse_float, write_text,
 };
 use proptest::prelude::*;
 
@@ -34,13 +34,10 @@ fn any_family() -> impl Strategy<Value = MetricFamily> {
         MetricKind::Summary,
         MetricKind::Untyped,
     ];
-    let suffix = prop::sample::select(vec!["", "_bucket", "_sum", "_count"]);
-    let metric = (suffix, any_labels(), any_value(), prop::option::of(0..i64::MAX)).prop_map(
-        |(suffix, labels, value, timestamp_ms)| Metric {
-            suffix,
-            labels,
-            value,
+    let metric = (any_labels(), any_value(), prop::option::of(0..i64::MAX)).prop_map(
+        |(labels, value, timestamp_ms)| Metric {
             timestamp_ms,
+            ..Metric::new(labels, MetricValue::Number(value))
         },
     );
     let metrics = prop::collection::vec(metric, 0..4);
@@ -54,6 +51,7 @@ fn any_family() -> impl Strategy<Value = MetricFamily> {
             name,
             kind,
             help,
+            unit: String::new(),
             metrics,
         })
 }
@@ -166,10 +164,10 @@ proptest! {
                 let Some(Ok(TextEntry::Sample(sample))) = entries.next() else {
                     panic!("a sample is missing in {text}");
                 };
-                let name = format!("{}{}", family.name, metric.suffix);
-                let labels = metric.labels.to_builder().with_metric_name(&name).finish();
+                let labels = metric.labels.to_builder().with_metric_name(&family.name).finish();
                 prop_assert_eq!(sample.labels(), Ok(labels));
-                prop_assert_eq!(sample.value.to_bits(), metric.value.to_bits());
+                let value = metric.value.as_number().unwrap();
+                prop_assert_eq!(sample.value.to_bits(), value.to_bits());
                 prop_assert_eq!(sample.timestamp_ms, metric.timestamp_ms);
             }
         }

@@ -103,7 +103,7 @@ impl Head {
         }
         drop(tails);
         self.count(&counts, scratch.accepted.len());
-        Ok(Appended::new(outcomes, counts.series_created))
+        Ok(Appended::new(outcomes, counts.series_created).with_floats_only(batch))
     }
 
     /// Finds or creates the series of every entry; outcomes are final only where they are errors.

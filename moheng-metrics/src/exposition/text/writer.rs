@@ -1,6 +1,9 @@
 //! [`write_text`]: metric families as text.
 
-use crate::{METRIC_NAME, Metric, MetricFamily, format_float, is_valid_label_name, is_valid_metric_name};
+use crate::{
+    HistogramMetric, METRIC_NAME, Metric, MetricFamily, MetricValue, SummaryMetric, format_float,
+    is_valid_label_name, is_valid_metric_name,
+};
 
 /// The content type of what [`write_text`] writes.
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -39,14 +42,61 @@ pub fn write_text(families: &[MetricFamily], out: &mut String) {
 }
 
 fn push_metric(family: &str, is_plain: bool, metric: &Metric, out: &mut String) {
+    let mut line = |suffix: &str, bound: Option<(&str, f64)>, value: f64| {
+        push_series(family, is_plain, suffix, metric, bound, out);
+        out.push(' ');
+        format_float(value, out);
+        if let Some(timestamp_ms) = metric.timestamp_ms {
+            out.push(' ');
+            out.push_str(&timestamp_ms.to_string());
+        }
+        out.push('\n');
+    };
+    match &metric.value {
+        MetricValue::Number(value) => line("", None, *value),
+        MetricValue::Histogram(histogram) => push_histogram(histogram, line),
+        MetricValue::Summary(summary) => push_summary(summary, line),
+    }
+}
+
+fn push_histogram(histogram: &HistogramMetric, mut line: impl FnMut(&str, Option<(&str, f64)>, f64)) {
+    for bucket in &histogram.buckets {
+        line(
+            "_bucket",
+            Some(("le", bucket.upper_bound)),
+            bucket.cumulative_count,
+        );
+    }
+    if let Some(sum) = histogram.sum {
+        line("_sum", None, sum);
+    }
+    line("_count", None, histogram.count);
+}
+
+fn push_summary(summary: &SummaryMetric, mut line: impl FnMut(&str, Option<(&str, f64)>, f64)) {
+    for quantile in &summary.quantiles {
+        line("", Some(("quantile", quantile.quantile)), quantile.value);
+    }
+    line("_sum", None, summary.sum);
+    line("_count", None, summary.count);
+}
+
+fn push_series(
+    family: &str,
+    is_plain: bool,
+    suffix: &str,
+    metric: &Metric,
+    bound: Option<(&str, f64)>,
+    out: &mut String,
+) {
     let mut separator = if is_plain {
         out.push_str(family);
-        out.push_str(metric.suffix);
+        out.push_str(suffix);
         "{"
     } else {
         out.push_str("{\"");
         push_escaped(family, true, out);
-        out.push_str(metric.suffix);
+        out.push_str(suffix);
         out.push('"');
         ","
     };
@@ -59,16 +109,17 @@ fn push_metric(family: &str, is_plain: bool, metric: &Metric, out: &mut String) 
         push_escaped(value, true, out);
         out.push('"');
     }
+    if let Some((name, bound)) = bound {
+        out.push_str(separator);
+        separator = ",";
+        out.push_str(name);
+        out.push_str("=\"");
+        format_float(bound, out);
+        out.push('"');
+    }
     if separator == "," {
         out.push('}');
     }
-    out.push(' ');
-    format_float(metric.value, out);
-    if let Some(timestamp_ms) = metric.timestamp_ms {
-        out.push(' ');
-        out.push_str(&timestamp_ms.to_string());
-    }
-    out.push('\n');
 }
 
 fn push_name(name: &str, is_plain: bool, out: &mut String) {
