@@ -59,7 +59,10 @@ pub use family::{
     Bucket, ExposedNativeHistogram, HistogramMetric, Metric, MetricFamily, MetricKind, MetricValue, Quantile,
     SummaryMetric,
 };
-pub use labels::{Labels, LabelsBuilder, LabelsIter, METRIC_NAME, is_valid_label_name, is_valid_metric_name};
+pub use labels::{
+    EscapingScheme, Labels, LabelsBuilder, LabelsIter, METRIC_NAME, NameKind, SymbolTable, UnknownScheme,
+    ValidationScheme, escape_name, is_valid_label_name, is_valid_metric_name, unescape_name,
+};
 pub use matcher::{CapturePattern, MatchOp, Matcher, Pattern, PatternCaptures, PatternError};
 pub use memory::MemorySource;
 pub use metadata::Metadata;

@@ -1,14 +1,18 @@
 //! [`Labels`]: the immutable, sorted label set that identifies a series.
 
 mod builder;
+mod escaping;
 mod name;
+mod symbols;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 pub use builder::LabelsBuilder;
-pub use name::{is_valid_label_name, is_valid_metric_name};
+pub use escaping::{EscapingScheme, NameKind, UnknownScheme, escape_name, unescape_name};
+pub use name::{ValidationScheme, is_valid_label_name, is_valid_metric_name};
+pub use symbols::SymbolTable;
 
 /// The label that holds the metric name.
 pub const METRIC_NAME: &str = "__name__";
