@@ -49,6 +49,24 @@ impl FloatColumns {
         self.start_timestamps_ms.get(index).copied().unwrap_or_default()
     }
 
+    /// Drops the samples behind the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.timestamps_ms.truncate(length);
+        self.values.truncate(length);
+        self.start_timestamps_ms.truncate(length);
+    }
+
+    /// Of the samples from the index `from` on, keeps those from `start_ms` to `end_ms`, both inclusive.
+    pub fn retain_range(&mut self, from: usize, start_ms: i64, end_ms: i64) {
+        let (kept, dropped) = range_of(&self.timestamps_ms, from, start_ms, end_ms);
+        self.truncate(kept);
+        if dropped > 0 {
+            drop_range(&mut self.timestamps_ms, from, dropped);
+            drop_range(&mut self.values, from, dropped);
+            drop_range(&mut self.start_timestamps_ms, from, dropped);
+        }
+    }
+
     /// Drops all samples and keeps the memory.
     pub fn clear(&mut self) {
         self.timestamps_ms.clear();
@@ -121,13 +139,7 @@ impl HistogramColumns {
 
     /// Adds a sample, which must be later than the last one.
     pub fn push(&mut self, timestamp_ms: i64, sample: HistogramView<'_>) {
-        let layout = match self.layouts.last() {
-            Some(last) if Arc::ptr_eq(last, sample.layout) => self.layouts.len() - 1,
-            _ => {
-                self.layouts.push(Arc::clone(sample.layout));
-                self.layouts.len() - 1
-            }
-        };
+        let layout = self.layout_index(sample.layout);
         let first_bucket = self.buckets.len();
         self.buckets.extend_from_slice(sample.positive);
         self.buckets.extend_from_slice(sample.negative);
@@ -144,6 +156,33 @@ impl HistogramColumns {
         });
     }
 
+    /// Adds a sample, which must be later than the last one, and returns its buckets, all 0, to be filled: the positive
+    /// ones, then the negative ones. The buckets of `sample` itself are not looked at.
+    pub fn push_unfilled(
+        &mut self,
+        timestamp_ms: i64,
+        sample: HistogramView<'_>,
+        positive_buckets: usize,
+        negative_buckets: usize,
+    ) -> &mut [f64] {
+        let first_bucket = self.buckets.len();
+        let end = first_bucket + positive_buckets + negative_buckets;
+        self.buckets.resize(end, 0.0);
+        let layout = self.layout_index(sample.layout);
+        self.timestamps_ms.push(timestamp_ms);
+        self.samples.push(HistogramRow {
+            layout,
+            reset_hint: sample.reset_hint,
+            is_integer: sample.is_integer,
+            count: sample.count,
+            sum: sample.sum,
+            zero_count: sample.zero_count,
+            buckets: first_bucket..end,
+            positive_buckets,
+        });
+        self.buckets.get_mut(first_bucket..).unwrap_or_default()
+    }
+
     /// States when the sample added last started to count, in milliseconds since the Unix epoch.
     pub fn set_start_timestamp_ms(&mut self, start_timestamp_ms: i64) {
         set_last(
@@ -156,6 +195,28 @@ impl HistogramColumns {
     /// When the sample at `index` started to count, in milliseconds since the Unix epoch; 0 when not known.
     pub fn start_timestamp_ms(&self, index: usize) -> i64 {
         self.start_timestamps_ms.get(index).copied().unwrap_or_default()
+    }
+
+    /// Drops the samples behind the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.timestamps_ms.truncate(length);
+        self.start_timestamps_ms.truncate(length);
+        self.samples.truncate(length);
+        self.buckets
+            .truncate(self.samples.last().map_or(0, |row| row.buckets.end));
+        self.layouts
+            .truncate(self.samples.last().map_or(0, |row| row.layout + 1));
+    }
+
+    /// Of the samples from the index `from` on, keeps those from `start_ms` to `end_ms`, both inclusive.
+    pub fn retain_range(&mut self, from: usize, start_ms: i64, end_ms: i64) {
+        let (kept, dropped) = range_of(&self.timestamps_ms, from, start_ms, end_ms);
+        self.truncate(kept);
+        if dropped > 0 {
+            drop_range(&mut self.timestamps_ms, from, dropped);
+            drop_range(&mut self.start_timestamps_ms, from, dropped);
+            drop_range(&mut self.samples, from, dropped);
+        }
     }
 
     /// The sample at `index`.
@@ -190,6 +251,13 @@ impl HistogramColumns {
         self.samples.clear();
         self.layouts.clear();
         self.buckets.clear();
+    }
+
+    fn layout_index(&mut self, layout: &Arc<HistogramLayout>) -> usize {
+        if self.layouts.last().is_none_or(|last| !Arc::ptr_eq(last, layout)) {
+            self.layouts.push(Arc::clone(layout));
+        }
+        self.layouts.len() - 1
     }
 }
 
@@ -233,5 +301,21 @@ fn set_last(start_timestamps_ms: &mut Vec<i64>, length: usize, start_timestamp_m
     if let Some(last) = length.checked_sub(1) {
         start_timestamps_ms.resize(last, 0);
         start_timestamps_ms.push(start_timestamp_ms);
+    }
+}
+
+/// For a column of ascending timestamps: where the range ends, and how many samples from `from` on are before it.
+fn range_of(timestamps_ms: &[i64], from: usize, start_ms: i64, end_ms: i64) -> (usize, usize) {
+    let added = timestamps_ms.get(from..).unwrap_or_default();
+    let kept = added.partition_point(|&time| time <= end_ms);
+    let dropped = added.partition_point(|&time| time < start_ms).min(kept);
+    ((from + kept).min(timestamps_ms.len()), dropped)
+}
+
+/// Drops `count` values from the index `from` on, as far as there are so many.
+fn drop_range<T>(column: &mut Vec<T>, from: usize, count: usize) {
+    let end = column.len().min(from + count);
+    if from < end {
+        column.drain(from..end);
     }
 }

@@ -1,44 +1,17 @@
 //! Entry points of the codecs for fuzzing and benches. No stability promise.
 
+mod chunks;
+
 use std::io;
 use std::sync::Arc;
 
-use moheng_metrics::FloatColumns;
-
-use crate::chunk::{Encoding, XorAppender};
 use crate::format::wal_page::{Compression, write_record};
 use crate::format::wal_record::{LoggedSample, RecordKind, SamplesEncoder, put_series};
 use crate::format::wal_record::{read_samples, read_series, record_kind};
 use crate::storage::{Directory, MemoryDirectory, OpenMode};
 use crate::wal::{SegmentEvent, SegmentReader};
 
-/// Builds XOR chunks.
-#[derive(Debug, Default)]
-pub struct ChunkBuilder {
-    appender: XorAppender,
-}
-
-impl ChunkBuilder {
-    /// Adds a sample, later than the one before; at most 65535.
-    pub fn push(&mut self, timestamp_ms: i64, value: f64) {
-        self.appender.push(timestamp_ms, value);
-    }
-
-    /// Appends the chunk to `out`.
-    pub fn write_to(&self, out: &mut Vec<u8>) {
-        self.appender.write_to(out);
-    }
-
-    /// Starts the next chunk.
-    pub fn clear(&mut self) {
-        self.appender.clear();
-    }
-}
-
-/// Appends the samples of an XOR chunk; `false` when it is damaged, and then nothing was appended.
-pub fn decode_chunk(chunk: &[u8], floats: &mut FloatColumns) -> bool {
-    Encoding::Xor.decode(chunk, floats).is_ok()
-}
+pub use chunks::{ChunkBuilder, ChunkEncoding, decode_chunk};
 
 /// Decodes a record of the log and encodes what was found again; `None` when it is damaged or of another kind.
 pub fn recode_record(record: &[u8]) -> Option<Vec<u8>> {

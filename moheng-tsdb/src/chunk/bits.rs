@@ -57,6 +57,43 @@ impl BitWriter {
         self.pending = bits & !u64::MAX.unbounded_shl(left);
         self.pending_count = left as u8;
     }
+
+    #[inline]
+    pub(crate) fn push_code(&mut self, code: Code) {
+        self.push(code.bits, code.count);
+    }
+
+    /// Appends an unsigned integer in groups of seven bits, least significant first, a byte each wherever it begins.
+    pub(crate) fn push_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(value & 0x7f | 0x80, 8);
+            value >>= 7;
+        }
+        self.push(value, 8);
+    }
+
+    /// Appends a signed integer, zig-zag mapped to an unsigned one.
+    pub(crate) fn push_signed_varint(&mut self, value: i64) {
+        self.push_varint(((value << 1) ^ (value >> 63)) as u64);
+    }
+}
+
+/// Bits that are written together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Code {
+    pub(crate) bits: u64,
+    pub(crate) count: u32,
+}
+
+impl Code {
+    /// These bits and then others, at most 64 together, and fewer than 64 others unless these are none.
+    #[inline]
+    pub(crate) fn then(self, bits: u64, count: u32) -> Self {
+        Self {
+            bits: self.bits.unbounded_shl(count) | bits,
+            count: self.count + count,
+        }
+    }
 }
 
 /// Bits to read; behind the end everything is zero.
@@ -107,6 +144,73 @@ impl<'a> BitWindow<'a> {
     }
 }
 
+/// Reads bits one after the other. Behind the end everything is zero, so whoever reads asks
+/// [`BitReader::is_past_end`] before believing what was read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BitReader<'a> {
+    window: BitWindow<'a>,
+    position: usize,
+}
+
+impl<'a> BitReader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            window: BitWindow::new(bytes),
+            position: 0,
+        }
+    }
+
+    /// At least the next 57 bits, in the high end of the word.
+    #[inline]
+    pub(crate) fn peek(&self) -> u64 {
+        self.window.peek(self.position)
+    }
+
+    #[inline]
+    pub(crate) fn skip(&mut self, count: u32) {
+        self.position += count as usize;
+    }
+
+    /// The next `count` bits, 1 to 64.
+    #[inline]
+    pub(crate) fn read(&mut self, count: u32) -> u64 {
+        let bits = self.window.read(self.position, count);
+        self.skip(count);
+        bits
+    }
+
+    pub(crate) fn is_past_end(&self) -> bool {
+        self.position > self.window.bit_count()
+    }
+
+    /// How many bits are left.
+    pub(crate) fn remaining(&self) -> usize {
+        self.window.bit_count().saturating_sub(self.position)
+    }
+
+    /// Reads what [`BitWriter::push_varint`] wrote; `None` when it does not fit 64 bits.
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..70).step_by(7) {
+            let byte = self.read(8);
+            if shift == 63 && byte > 1 {
+                return None;
+            }
+            value |= (byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// Reads what [`BitWriter::push_signed_varint`] wrote; `None` when it does not fit 64 bits.
+    pub(crate) fn signed_varint(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +235,24 @@ mod tests {
             }
             prop_assert_eq!(window.bit_count(), position.div_ceil(8) * 8);
         }
+    }
+
+    #[test]
+    fn variable_length_integers_begin_anywhere() {
+        for value in [0, 1, -1, 63, -64, 64, 300, i64::MAX, i64::MIN] {
+            let mut writer = BitWriter::default();
+            writer.push(1, 3);
+            writer.push_signed_varint(value);
+            writer.push_varint(value as u64);
+            let mut bytes = Vec::new();
+            writer.write_to(&mut bytes);
+            let mut reader = BitReader::new(&bytes);
+            assert_eq!(reader.read(3), 1);
+            assert_eq!(reader.signed_varint(), Some(value));
+            assert_eq!(reader.varint(), Some(value as u64));
+            assert!(!reader.is_past_end() && reader.remaining() < 8);
+        }
+        assert_eq!(BitReader::new(&[0xff; 12]).varint(), None);
     }
 
     #[test]

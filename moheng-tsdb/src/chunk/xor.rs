@@ -8,7 +8,7 @@
 use moheng_metrics::FloatColumns;
 
 use super::ChunkError;
-use super::bits::{BitWindow, BitWriter};
+use super::bits::{BitWindow, BitWriter, Code};
 use crate::format::{ByteReader, put_signed_varint, put_varint};
 
 /// Before the first value that differed there is no window to reuse.
@@ -173,24 +173,6 @@ impl XorAppender {
         } else {
             self.writer.push(header.bits, header.count);
             self.writer.push(significant, width);
-        }
-    }
-}
-
-/// Bits that are written together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Code {
-    bits: u64,
-    count: u32,
-}
-
-impl Code {
-    /// These bits and then others, at most 64 together, and fewer than 64 others unless these are none.
-    #[inline]
-    fn then(self, bits: u64, count: u32) -> Self {
-        Self {
-            bits: self.bits.unbounded_shl(count) | bits,
-            count: self.count + count,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use moheng_metrics::{FloatColumns, Labels, Select, SeriesOrder};
+use moheng_metrics::{Labels, SampleBuffer, Select, SeriesOrder};
 
 use super::isolation::ReadPoint;
 use super::page::{PageData, place};
@@ -214,12 +214,13 @@ impl Capture {
         };
         let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
         let sealed = series.sealed.iter().map(|chunk| &**chunk);
-        let mut floats = FloatColumns::default();
+        let mut samples = SampleBuffer::new();
         let has_samples = sealed.chain((!open.is_empty()).then_some(open)).any(|chunk| {
-            floats.clear();
+            samples.clear();
             // A damaged chunk is handed out, so that the query fails.
-            Encoding::Xor.decode(chunk, &mut floats).is_err()
-                || floats
+            Encoding::Xor.decode(chunk, &mut samples).is_err()
+                || samples
+                    .floats
                     .timestamps_ms
                     .iter()
                     .any(|time| (start_ms..=series.end_ms).contains(time))

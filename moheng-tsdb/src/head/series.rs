@@ -24,6 +24,8 @@ pub(crate) struct Tail {
     pub(crate) is_logged: bool,
     /// Whether matchers find the series.
     pub(crate) is_published: bool,
+    /// Whether the series is gone: its reference is unknown from then on.
+    pub(crate) is_removed: bool,
 }
 
 impl Tail {
@@ -35,6 +37,7 @@ impl Tail {
             has_samples: false,
             is_logged,
             is_published: false,
+            is_removed: false,
         }
     }
 
@@ -130,7 +133,7 @@ impl Series {
 
 #[cfg(test)]
 mod tests {
-    use moheng_metrics::FloatColumns;
+    use moheng_metrics::SampleBuffer;
 
     use super::*;
     use crate::chunk::Encoding;
@@ -138,8 +141,9 @@ mod tests {
     fn chunk_lengths(series: &Series) -> Vec<usize> {
         let mut lengths = Vec::new();
         for chunk in &series.sealed {
-            let mut floats = FloatColumns::default();
-            Encoding::Xor.decode(&chunk.bytes, &mut floats).unwrap();
+            let mut samples = SampleBuffer::new();
+            Encoding::Xor.decode(&chunk.bytes, &mut samples).unwrap();
+            let floats = samples.floats;
             assert_eq!(floats.timestamps_ms.first(), Some(&chunk.start_ms));
             assert_eq!(floats.timestamps_ms.last(), Some(&chunk.end_ms));
             lengths.push(floats.len());

@@ -1,8 +1,8 @@
 //! Checks that everything in the head fits together.
 
-use moheng_metrics::FloatColumns;
+use moheng_metrics::SampleBuffer;
 
-use super::page::PageData;
+use super::page::{PAGE_SERIES, PageData};
 use super::series::Series;
 use super::{Head, SeriesId};
 use crate::chunk::Encoding;
@@ -16,14 +16,15 @@ impl Head {
     pub(crate) fn verify(&self) -> Result<(), String> {
         let index = self.index();
         let pages = self.pages().clone();
-        let mut id: SeriesId = 0;
-        let mut floats = FloatColumns::default();
-        for page in &pages {
+        let mut samples = SampleBuffer::new();
+        for (number, page) in pages.iter().enumerate() {
+            let is_removed: Vec<bool> = page.tails().iter().map(|tail| tail.is_removed).collect();
             let data: &PageData = &page.data();
-            for series in &data.series {
+            for (slot, series) in data.series.iter().enumerate() {
+                let id = (number * PAGE_SERIES as usize + slot) as SeriesId;
                 let labels = index.build(id);
                 let fail = |message: &str| Err(format!("series {labels}: {message}"));
-                if let Err(message) = verify_series(series, &mut floats) {
+                if let Err(message) = verify_series(series, &mut samples) {
                     return fail(&message);
                 }
                 let is_used = series.end_ms().is_some();
@@ -35,17 +36,17 @@ impl Head {
                         return fail("its labels do not lead to it");
                     }
                 }
-                if index.find(index.hash(&labels), &labels) != Some(id) {
-                    return fail("is not found by its labels");
+                let is_found = index.find(index.hash(&labels), &labels) == Some(id);
+                if is_removed.get(slot) == Some(&is_found) {
+                    return fail("is not found by its labels, or removed and still found");
                 }
-                id += 1;
             }
         }
         Ok(())
     }
 }
 
-fn verify_series(series: &Series, floats: &mut FloatColumns) -> Result<(), String> {
+fn verify_series(series: &Series, samples: &mut SampleBuffer) -> Result<(), String> {
     let mut open_bytes = Vec::new();
     series.open.write_to(&mut open_bytes);
     let open = (!open_bytes.is_empty()).then(|| {
@@ -58,11 +59,11 @@ fn verify_series(series: &Series, floats: &mut FloatColumns) -> Result<(), Strin
         .map(|chunk| (&*chunk.bytes, (chunk.start_ms, chunk.end_ms)));
     let mut last_ms = None;
     for (bytes, range) in sealed.chain(open) {
-        floats.clear();
+        samples.clear();
         Encoding::Xor
-            .decode(bytes, floats)
+            .decode(bytes, samples)
             .map_err(|error| error.to_string())?;
-        let times = &floats.timestamps_ms;
+        let times = &samples.floats.timestamps_ms;
         if times.first() != Some(&range.0) || times.last() != Some(&range.1) {
             return Err(format!("a chunk does not cover {range:?}"));
         }

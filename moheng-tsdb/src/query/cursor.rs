@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use moheng_metrics::{FloatColumns, SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
+use moheng_metrics::{SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
 
 use crate::chunk::Encoding;
 use crate::head::{Capture, CapturedSeries};
@@ -57,13 +57,13 @@ impl SampleCursor for HeadSamples {
         loop {
             let before = buffer.floats.len();
             if let Some(chunk) = self.sealed.next() {
-                decode(&chunk, &mut buffer.floats)?;
+                decode(&chunk, buffer)?;
             } else if let Some((bytes, range)) = self.open.take() {
-                decode(bytes.get(range).unwrap_or_default(), &mut buffer.floats)?;
+                decode(bytes.get(range).unwrap_or_default(), buffer)?;
             } else {
                 return Ok(false);
             }
-            cut(&mut buffer.floats, before, self.start_ms, self.end_ms);
+            buffer.floats.retain_range(before, self.start_ms, self.end_ms);
             if buffer.floats.len() > before {
                 return Ok(true);
             }
@@ -71,24 +71,8 @@ impl SampleCursor for HeadSamples {
     }
 }
 
-fn decode(chunk: &[u8], floats: &mut FloatColumns) -> Result<(), SourceError> {
+fn decode(chunk: &[u8], samples: &mut SampleBuffer) -> Result<(), SourceError> {
     Encoding::Xor
-        .decode(chunk, floats)
+        .decode(chunk, samples)
         .map_err(|error| SourceError::Corrupt(format!("a chunk in memory: {error}")))
-}
-
-/// Keeps of the samples from the index `from` on only those of the range.
-fn cut(floats: &mut FloatColumns, from: usize, start_ms: i64, end_ms: i64) {
-    let added = floats.timestamps_ms.get(from..).unwrap_or_default();
-    if added.last().is_some_and(|&last| last > end_ms) {
-        let kept = from + added.partition_point(|&time| time <= end_ms);
-        floats.timestamps_ms.truncate(kept);
-        floats.values.truncate(kept);
-    }
-    let added = floats.timestamps_ms.get(from..).unwrap_or_default();
-    if added.first().is_some_and(|&first| first < start_ms) {
-        let dropped = added.partition_point(|&time| time < start_ms);
-        floats.timestamps_ms.drain(from..from + dropped);
-        floats.values.drain(from..from + dropped);
-    }
 }
