@@ -24,10 +24,14 @@ pub struct HeadStats {
     pub series: u64,
     /// Series created since the database was opened, those of the log included.
     pub series_created: u64,
+    /// Series removed since then: blocks hold all their samples.
+    pub series_removed: u64,
     /// Chunks.
     pub chunks: u64,
     /// Chunks created since the database was opened, those of the log included.
     pub chunks_created: u64,
+    /// Chunks removed since then: blocks hold them.
+    pub chunks_removed: u64,
     /// The timestamp of the oldest sample in milliseconds.
     pub start_ms: Option<i64>,
     /// The timestamp of the newest sample in milliseconds.
@@ -52,6 +56,8 @@ pub struct SampleStats {
     pub out_of_order: u64,
     /// Rejected: the newest timestamp with another value.
     pub duplicate_timestamp: u64,
+    /// Rejected: older than what memory still takes.
+    pub out_of_bounds: u64,
     /// Rejected: no such series reference.
     pub unknown_reference: u64,
     /// Rejected: no labels, or more or longer ones than allowed.

@@ -79,6 +79,7 @@ fn sample_families(samples: &SampleStats) -> Vec<MetricFamily> {
     for (reason, count) in [
         ("out_of_order", samples.out_of_order),
         ("duplicate_timestamp", samples.duplicate_timestamp),
+        ("out_of_bounds", samples.out_of_bounds),
         ("unknown_reference", samples.unknown_reference),
         ("invalid_labels", samples.invalid_labels),
         ("series_limit", samples.series_limit),

@@ -44,12 +44,20 @@ struct Accepted {
 /// In place of an id when the entry was rejected already.
 pub(super) const REJECTED: SeriesId = SeriesId::MAX;
 
+/// Which samples the head takes.
+#[derive(Clone, Copy, Debug)]
+struct AppendBounds {
+    /// The oldest time.
+    start_ms: i64,
+}
+
 /// Sums up what happened to the entries.
 #[derive(Debug, Default)]
 struct BatchCounts {
     repeated: u64,
     out_of_order: u64,
     duplicate: u64,
+    out_of_bounds: u64,
     unknown_reference: u64,
     series_created: usize,
 }
@@ -89,10 +97,22 @@ impl Head {
     ) -> Result<Appended, Error> {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut counts = BatchCounts::default();
+        let removal = self.removal.read().unwrap_or_else(PoisonError::into_inner);
         self.resolve(batch, scratch, &mut outcomes, &mut counts);
         let pages = self.pages_of(scratch);
         let mut tails: Vec<MutexGuard<'_, Vec<Tail>>> = pages.iter().map(|page| page.tails()).collect();
-        check(&batch.entries, &mut tails, scratch, &mut outcomes, &mut counts);
+        drop(removal);
+        let bounds = AppendBounds {
+            start_ms: self.valid_from_ms(),
+        };
+        check(
+            &batch.entries,
+            bounds,
+            &mut tails,
+            scratch,
+            &mut outcomes,
+            &mut counts,
+        );
         if !scratch.accepted.is_empty() {
             self.encode_series(scratch, &tails);
             if let Err(error) = write(wal, scratch) {
@@ -297,6 +317,7 @@ impl Head {
         add(&counters.samples_repeated, counts.repeated);
         add(&counters.samples_out_of_order, counts.out_of_order);
         add(&counters.samples_duplicate, counts.duplicate);
+        add(&counters.samples_out_of_bounds, counts.out_of_bounds);
         add(&counters.samples_unknown_reference, counts.unknown_reference);
     }
 
@@ -332,6 +353,7 @@ fn push(
 /// that several samples of a series in one batch are checked against each other.
 fn check(
     entries: &[AppendEntry<'_>],
+    bounds: AppendBounds,
     tails: &mut [MutexGuard<'_, Vec<Tail>>],
     scratch: &mut AppendScratch,
     outcomes: &mut [SampleOutcome],
@@ -351,11 +373,17 @@ fn check(
             page_number = number;
             page = scratch.page_numbers.binary_search(&number).unwrap_or(usize::MAX);
         }
-        let Some(tail) = tails.get_mut(page).and_then(|tails| tails.get_mut(slot)) else {
+        let tail = tails.get_mut(page).and_then(|tails| tails.get_mut(slot));
+        let Some(tail) = tail.filter(|tail| !tail.is_removed) else {
             *outcome = Err(SampleError::UnknownReference);
             counts.unknown_reference += 1;
             continue;
         };
+        if entry.timestamp_ms < bounds.start_ms {
+            *outcome = Err(SampleError::OutOfBounds);
+            counts.out_of_bounds += 1;
+            continue;
+        }
         let value_bits = entry.value.to_bits();
         if tail.has_samples && entry.timestamp_ms <= tail.end_ms {
             if entry.timestamp_ms < tail.end_ms {

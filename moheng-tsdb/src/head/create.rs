@@ -13,6 +13,15 @@ use super::stats::add;
 use super::{Head, SeriesId};
 use crate::format::wal_record::REFERENCE_MAX;
 
+/// What the index holds before series are added.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbers {
+    /// The next series' id.
+    id: usize,
+    /// How many series there are.
+    live: usize,
+}
+
 impl Head {
     /// The series with these labels, new where need be, and how many are new. `logged_reference` is given when the log
     /// already knows the labels under that reference.
@@ -23,7 +32,7 @@ impl Head {
     ) -> (Vec<Result<SeriesId, SampleError>>, usize) {
         let mut next_reference = self.creation.lock().unwrap_or_else(PoisonError::into_inner);
         // While `creation` is held no other series appear, so what is missing stays missing.
-        let (mut new, mut next) = (Vec::new(), 0);
+        let (mut new, mut next) = (Vec::new(), Numbers::default());
         let mut ids = self.find_all(labels, &mut new, &mut next);
         if new.is_empty() {
             return (ids, 0);
@@ -33,7 +42,7 @@ impl Head {
             None => self.limits.series.unwrap_or(usize::MAX),
         };
         let references_left = REFERENCE_MAX.saturating_sub(*next_reference);
-        let room = limit.saturating_sub(next).min(references_left as usize);
+        let room = limit.saturating_sub(next.live).min(references_left as usize);
         new.truncate(room);
         let mut references = Vec::with_capacity(new.len());
         for _ in &new {
@@ -42,7 +51,7 @@ impl Head {
             *next_reference = (*next_reference).max(reference + 1);
         }
         // Slots before labels: who finds the labels finds the slot.
-        self.add_slots(next, &references, logged_reference.is_some());
+        self.add_slots(next.id, &references, logged_reference.is_some());
         let mut index = self.index_mut();
         let mut created = 0;
         for (hash, labels) in &new {
@@ -54,7 +63,7 @@ impl Head {
         }
         drop(index);
         add(&self.counters.series_created, created as u64);
-        let end = next + created;
+        let end = next.id + created;
         for id in &mut ids {
             if id.is_ok_and(|id| id as usize >= end) {
                 *id = Err(SampleError::SeriesLimit);
@@ -68,10 +77,13 @@ impl Head {
         &self,
         labels: &[&'a Labels],
         new: &mut Vec<(u32, &'a Labels)>,
-        next: &mut usize,
+        next: &mut Numbers,
     ) -> Vec<Result<SeriesId, SampleError>> {
         let index = self.index();
-        *next = index.len();
+        *next = Numbers {
+            id: index.len(),
+            live: index.live(),
+        };
         let mut positions: HashMap<&Labels, usize, FixedState> = HashMap::default();
         let find = |labels: &&'a Labels| {
             let hash = index.hash(labels);

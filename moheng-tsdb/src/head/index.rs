@@ -1,6 +1,7 @@
 //! [`LabelIndex`]: the labels of every series, and the way from labels to series.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
@@ -10,6 +11,9 @@ use moheng_metrics::Labels;
 use super::SeriesId;
 use super::label_table::{LabelId, LabelTable};
 use super::postings;
+
+/// So many removed series are not worth making the index anew.
+const REMOVED_KEPT: usize = 1000;
 
 /// The labels of every series.
 #[derive(Debug, Default)]
@@ -23,6 +27,8 @@ pub(crate) struct LabelIndex {
     by_labels: HashTable<(u32, SeriesId)>,
     /// All series with samples, ascending.
     used: Vec<SeriesId>,
+    /// Series removed whose labels still take memory.
+    removed: usize,
     hasher: FixedState,
 }
 
@@ -82,6 +88,51 @@ impl LabelIndex {
                 self.labels.add_series(label, id);
             }
         }
+    }
+
+    /// Forgets series, given ascending. Their numbers stay used up.
+    pub(crate) fn remove(&mut self, ids: &[SeriesId]) {
+        let mut labels = HashSet::with_hasher(FixedState::default());
+        for &id in ids {
+            let hash = self.hash(&self.build(id));
+            if let Ok(entry) = self.by_labels.find_entry(spread(hash), |&(_, other)| other == id) {
+                entry.remove();
+            }
+            labels.extend(self.labels_of(id));
+        }
+        postings::subtract(&mut self.used, ids);
+        for label in labels {
+            self.labels.remove_series(label, ids);
+        }
+        self.removed += ids.len();
+        if self.removed > self.live() / 2 + REMOVED_KEPT {
+            *self = self.without_removed();
+        }
+    }
+
+    /// How many series there are that were not removed, with and without samples.
+    pub(crate) fn live(&self) -> usize {
+        self.by_labels.len()
+    }
+
+    /// The same without what only removed series needed.
+    fn without_removed(&self) -> Self {
+        let mut kept: Vec<(SeriesId, u32)> = self.by_labels.iter().map(|&(hash, id)| (id, hash)).collect();
+        kept.sort_unstable();
+        let mut new = Self::default();
+        for (id, hash) in kept {
+            new.series_ends
+                .resize(id as usize, new.series_labels.len() as u32);
+            // It was in the old one, so there is room in the new one.
+            if new.add(&self.build(id)).is_some() {
+                new.publish_labels(hash, id);
+            }
+        }
+        new.series_ends.resize(self.len(), new.series_labels.len() as u32);
+        for &id in &self.used {
+            new.publish_samples(id);
+        }
+        new
     }
 
     /// All series with samples, ascending.

@@ -136,6 +136,16 @@ impl LabelTable {
         }
     }
 
+    /// Removes series, given ascending, from those with a label.
+    pub(crate) fn remove_series(&mut self, label: LabelId, series: &[SeriesId]) {
+        if let Some(entry) = self.labels.get_mut(label as usize) {
+            super::postings::subtract(&mut entry.series, series);
+            if entry.series.is_empty() {
+                entry.series = Vec::new();
+            }
+        }
+    }
+
     /// How many labels there are.
     pub(crate) fn len(&self) -> usize {
         self.labels.len()

@@ -16,6 +16,7 @@ mod postings;
 mod replay;
 mod series;
 mod stats;
+mod truncate;
 mod verify;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,6 +28,7 @@ use index::LabelIndex;
 use isolation::Isolation;
 use page::Page;
 pub(crate) use replay::{Replay, ReplayCounts};
+pub(crate) use truncate::Truncated;
 use stats::HeadCounters;
 
 use crate::Limits;
@@ -36,10 +38,12 @@ pub(crate) type SeriesId = u32;
 
 /// All series and samples that are in memory.
 ///
-/// Locks are taken in this order: `creation`, tails of pages (ascending), `index`, `pages`, data of a page,
+/// Locks are taken in this order: `removal`, `creation`, tails of pages (ascending), `index`, `pages`, data of a page,
 /// `isolation`.
 #[derive(Debug)]
 pub(crate) struct Head {
+    /// Held shared while series are found and their tails locked, and alone while series are removed.
+    removal: RwLock<()>,
     /// Held by whoever creates series; the next reference in the log.
     creation: Mutex<u64>,
     index: RwLock<LabelIndex>,
@@ -49,11 +53,14 @@ pub(crate) struct Head {
     limits: Limits,
     counters: HeadCounters,
     time_range: TimeRange,
+    /// Older samples are not taken: they belong to blocks.
+    valid_from_ms: AtomicI64,
 }
 
 impl Head {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
+            removal: RwLock::default(),
             creation: Mutex::new(1),
             index: RwLock::default(),
             pages: RwLock::default(),
@@ -62,6 +69,7 @@ impl Head {
             limits,
             counters: HeadCounters::default(),
             time_range: TimeRange::default(),
+            valid_from_ms: AtomicI64::new(i64::MIN),
         }
     }
 

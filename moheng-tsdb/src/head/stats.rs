@@ -11,11 +11,14 @@ use crate::{HeadStats, SampleStats};
 #[derive(Debug, Default)]
 pub(crate) struct HeadCounters {
     pub(crate) series_created: AtomicU64,
+    pub(crate) series_removed: AtomicU64,
     pub(crate) chunks_created: AtomicU64,
+    pub(crate) chunks_removed: AtomicU64,
     pub(crate) samples_appended: AtomicU64,
     pub(crate) samples_repeated: AtomicU64,
     pub(crate) samples_out_of_order: AtomicU64,
     pub(crate) samples_duplicate: AtomicU64,
+    pub(crate) samples_out_of_bounds: AtomicU64,
     pub(crate) samples_unknown_reference: AtomicU64,
     pub(crate) samples_invalid_labels: AtomicU64,
     pub(crate) samples_series_limit: AtomicU64,
@@ -37,9 +40,10 @@ impl Head {
         let head = HeadStats {
             series: index.used().len() as u64,
             series_created: read(&counters.series_created),
-            // Nothing is dropped yet.
-            chunks: read(&counters.chunks_created),
+            series_removed: read(&counters.series_removed),
+            chunks: read(&counters.chunks_created).saturating_sub(read(&counters.chunks_removed)),
             chunks_created: read(&counters.chunks_created),
+            chunks_removed: read(&counters.chunks_removed),
             start_ms: range.map(|(start_ms, _)| start_ms),
             end_ms: range.map(|(_, end_ms)| end_ms),
             labels: index.labels.len() as u64,
@@ -51,6 +55,7 @@ impl Head {
             repeated: read(&counters.samples_repeated),
             out_of_order: read(&counters.samples_out_of_order),
             duplicate_timestamp: read(&counters.samples_duplicate),
+            out_of_bounds: read(&counters.samples_out_of_bounds),
             unknown_reference: read(&counters.samples_unknown_reference),
             invalid_labels: read(&counters.samples_invalid_labels),
             series_limit: read(&counters.samples_series_limit),
