@@ -38,6 +38,20 @@ impl MetricKind {
             Self::Untyped => "untyped",
         }
     }
+
+    /// The word of OpenMetrics.
+    pub const fn as_openmetrics_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::GaugeHistogram => "gaugehistogram",
+            Self::Summary => "summary",
+            Self::Info => "info",
+            Self::StateSet => "stateset",
+            Self::Untyped => "unknown",
+        }
+    }
 }
 
 /// All series of one metric, with its type, unit and help text.

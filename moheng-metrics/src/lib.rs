@@ -6,7 +6,7 @@
 //! * [`Labels`] identify a series; [`Matcher`]s select series.
 //! * [`SeriesSource`] is the read seam: select series in a time range and decode their samples in batches.
 //! * [`SampleSink`] is the write seam: append a batch of samples, with a result per sample.
-//! * [`TextParser`] and [`write_text`] read and write the text exposition format.
+//! * [`TextParser`] and [`write_text`] read and write the text exposition format, [`exposition`] all formats.
 //! * [`MemorySource`] is the obvious implementation of both. Examples and tests use it, and the real
 //!   database is compared with it.
 //!
@@ -35,7 +35,6 @@ mod clock;
 mod columns;
 mod duration;
 mod exemplar;
-mod exposition;
 mod family;
 mod labels;
 mod matcher;
@@ -46,6 +45,7 @@ mod sample;
 mod sink;
 mod source;
 
+pub mod exposition;
 pub mod histogram;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -7,6 +7,18 @@ const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19, 1e20, 1e21, 1e22,
 ];
+/// Powers of ten by which up to eight more digits shift a mantissa.
+const POWERS: [u64; 9] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+];
 /// Integers up to here are exact as floats.
 const EXACT_MANTISSA: u64 = 1 << 53;
 /// This many decimal digits always fit a `u64`.
@@ -43,15 +55,7 @@ pub fn parse_float(text: &str) -> Option<f64> {
 /// assert_eq!(out, "1e+06");
 /// ```
 pub fn format_float(value: f64, out: &mut String) {
-    if push_small_integer(value, out) || push_special(value, out) {
-        return;
-    }
-    let decimal = Decimal::shortest(value);
-    if (-3..=6).contains(&decimal.point) {
-        decimal.push_plain(out);
-    } else {
-        decimal.push_exponent(out);
-    }
+    out.push_str(FloatText::new(value).as_str());
 }
 
 /// Appends `value` as Prometheus's HTTP API and PromQL write it: plain digits, an exponent only below `1e-6` and
@@ -63,14 +67,123 @@ pub fn format_float(value: f64, out: &mut String) {
 /// assert_eq!(out, "100000000000000000000");
 /// ```
 pub fn format_json_float(value: f64, out: &mut String) {
-    if push_small_integer(value, out) || push_special(value, out) {
-        return;
+    out.push_str(FloatText::json(value).as_str());
+}
+
+/// A float as text, on the stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FloatText {
+    /// No text is longer than 26 bytes: a sign, seven characters up to the first digit, and the digits.
+    bytes: [u8; 32],
+    length: usize,
+}
+
+impl FloatText {
+    /// As [`format_float`] writes it.
+    #[inline]
+    pub(crate) fn new(value: f64) -> Self {
+        Self::with(value, |decimal, text| {
+            if (-3..=6).contains(&decimal.point) {
+                decimal.push_plain(text);
+            } else {
+                decimal.push_exponent(text);
+            }
+        })
     }
-    let decimal = Decimal::shortest(value);
-    if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
-        decimal.push_plain(out);
-    } else {
-        decimal.push_exponent(out);
+
+    /// As [`format_json_float`] writes it.
+    pub(crate) fn json(value: f64) -> Self {
+        Self::with(value, |decimal, text| {
+            if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+                decimal.push_plain(text);
+            } else {
+                decimal.push_exponent(text);
+            }
+        })
+    }
+
+    /// As the bound of a bucket and the rank of a quantile are written, `1.0` for one.
+    pub(crate) fn bound(value: f64) -> Self {
+        let mut text = Self::new(value);
+        let is_float = text.as_bytes().iter().any(|byte| matches!(byte, b'.' | b'e'));
+        if value.is_finite() && !is_float {
+            text.push(b".0");
+        }
+        text
+    }
+
+    #[inline]
+    fn with(value: f64, push_decimal: impl FnOnce(&Decimal, &mut Self)) -> Self {
+        let mut text = Self {
+            bytes: [0; 32],
+            length: 0,
+        };
+        if !text.push_small_integer(value) && !text.push_special(value) {
+            push_decimal(&Decimal::shortest(value), &mut text);
+        }
+        text
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// What does not fit is cut; nothing a float is written as comes near that.
+    #[inline]
+    fn push(&mut self, ascii: &[u8]) {
+        let place = self.bytes.get_mut(self.length..).unwrap_or_default();
+        let length = ascii.len().min(place.len());
+        place[..length].copy_from_slice(&ascii[..length]);
+        self.length += length;
+    }
+
+    fn push_zeros(&mut self, count: usize) {
+        let zeros = [b'0'; 32];
+        self.push(zeros.get(..count).unwrap_or(&zeros));
+    }
+
+    /// Most counters are small integers; no shortest-digits search is needed for them.
+    #[inline]
+    fn push_small_integer(&mut self, value: f64) -> bool {
+        let integer = value as i32;
+        if f64::from(integer).to_bits() != value.to_bits() || !(-999_999..=999_999).contains(&integer) {
+            return false;
+        }
+        let mut digits = [0_u8; 6];
+        let mut start = digits.len();
+        let mut rest = integer.unsigned_abs();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if integer < 0 {
+            self.push(b"-");
+        }
+        self.push(&digits[start..]);
+        true
+    }
+
+    fn push_special(&mut self, value: f64) -> bool {
+        let text: &[u8] = if value.is_nan() {
+            b"NaN"
+        } else if value == f64::INFINITY {
+            b"+Inf"
+        } else if value == f64::NEG_INFINITY {
+            b"-Inf"
+        } else {
+            return false;
+        };
+        self.push(text);
+        true
     }
 }
 
@@ -81,22 +194,13 @@ pub fn format_json_float(value: f64, out: &mut String) {
 #[inline]
 pub(crate) fn scan_exact_float(text: &[u8]) -> Option<(f64, usize)> {
     let is_negative = text.first() == Some(&b'-');
-    let mut at = usize::from(is_negative);
-    let mut mantissa = 0_u64;
-    let first_digit = at;
-    while let Some(digit) = digit_at(text, at) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-        at += 1;
-    }
+    let first_digit = usize::from(is_negative);
+    let (mut mantissa, mut at) = scan_digits(text, first_digit, 0);
     let mut digits = at - first_digit;
     let mut scale = 0_i32;
     if text.get(at) == Some(&b'.') {
-        at += 1;
-        let first_decimal = at;
-        while let Some(digit) = digit_at(text, at) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-            at += 1;
-        }
+        let first_decimal = at + 1;
+        (mantissa, at) = scan_digits(text, first_decimal, mantissa);
         digits += at - first_decimal;
         scale = -((at - first_decimal).min(MANTISSA_DIGITS + 1) as i32);
     }
@@ -109,9 +213,10 @@ pub(crate) fn scan_exact_float(text: &[u8]) -> Option<(f64, usize)> {
         scale += exponent;
     }
     let magnitude = match scale {
-        0 => mantissa as f64,
-        1.. => mantissa as f64 * EXACT_POWERS.get(scale as usize)?,
-        _ => mantissa as f64 / EXACT_POWERS.get(scale.unsigned_abs() as usize)?,
+        // A mantissa this small converts faster as a signed integer.
+        0 => mantissa as i64 as f64,
+        1.. => mantissa as i64 as f64 * EXACT_POWERS.get(scale as usize)?,
+        _ => mantissa as i64 as f64 / EXACT_POWERS.get(scale.unsigned_abs() as usize)?,
     };
     Some((if is_negative { -magnitude } else { magnitude }, at))
 }
@@ -134,6 +239,49 @@ fn scan_exponent(text: &[u8]) -> Option<(i32, usize)> {
     Some((if text[0] == b'-' { -exponent } else { exponent }, at))
 }
 
+/// Reads digits from `start` on behind those of `mantissa`, which wraps. Also returns where they end.
+#[inline]
+fn scan_digits(text: &[u8], start: usize, mut mantissa: u64) -> (u64, usize) {
+    let mut at = start;
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk()) {
+        let (value, length) = leading_digits(u64::from_le_bytes(*chunk));
+        at += length;
+        // Nearly all numbers end here, having shifted a mantissa of zero.
+        mantissa = mantissa
+            .wrapping_mul(POWERS.get(length).copied().unwrap_or_default())
+            .wrapping_add(value);
+        if length < chunk.len() {
+            return (mantissa, at);
+        }
+    }
+    while let Some(digit) = digit_at(text, at) {
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+        at += 1;
+    }
+    (mantissa, at)
+}
+
+/// The value and the number of the digits that eight characters begin with, the first one in the lowest byte.
+///
+/// Without a loop there is no branch to mispredict, which costs more than the arithmetic.
+#[inline]
+fn leading_digits(word: u64) -> (u64, usize) {
+    let digits = word ^ everywhere(b'0');
+    // Adding 0x76 carries anything above nine into the high bit. The carry out of a byte spoils only later ones.
+    let others = (digits.wrapping_add(everywhere(0x76)) | digits) & everywhere(0x80);
+    let length = others.trailing_zeros() / 8;
+    // The digits move to the high end, leading zeros in front of them. A shift by all 64 bits is one by none.
+    let digits = digits.checked_shl(64 - 8 * length).unwrap_or_default();
+    let pairs = (digits.wrapping_mul(10)).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100)).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let value = (fours.wrapping_mul(10_000)).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (value, length as usize)
+}
+
+const fn everywhere(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
 #[inline]
 fn digit_at(text: &[u8], index: usize) -> Option<u64> {
     let digit = text.get(index)?.wrapping_sub(b'0');
@@ -150,44 +298,6 @@ pub(crate) fn parse_inexact_float(text: &str) -> Option<f64> {
         return (unsigned.len() == text.len()).then_some(NORMAL_NAN);
     }
     (value.is_finite() || !is_number).then_some(value)
-}
-
-/// Most counters are small integers; no shortest-digits search is needed for them.
-fn push_small_integer(value: f64, out: &mut String) -> bool {
-    let integer = value as i32;
-    if f64::from(integer).to_bits() != value.to_bits() || !(-999_999..=999_999).contains(&integer) {
-        return false;
-    }
-    let mut digits = [0_u8; 6];
-    let mut start = digits.len();
-    let mut rest = integer.unsigned_abs();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if integer < 0 {
-        out.push('-');
-    }
-    push_ascii(&digits[start..], out);
-    true
-}
-
-fn push_special(value: f64, out: &mut String) -> bool {
-    let text = if value.is_nan() {
-        "NaN"
-    } else if value == f64::INFINITY {
-        "+Inf"
-    } else if value == f64::NEG_INFINITY {
-        "-Inf"
-    } else {
-        return false;
-    };
-    out.push_str(text);
-    true
 }
 
 /// The shortest digits that identify a finite float: `0.DIGITS * 10^point`, negated where `is_negative`.
@@ -237,56 +347,46 @@ impl Decimal {
         decimal
     }
 
-    fn push_plain(&self, out: &mut String) {
+    fn push_plain(&self, out: &mut FloatText) {
         self.push_sign(out);
         if self.point <= 0 {
-            out.push_str("0.");
-            push_zeros(self.point.unsigned_abs() as usize, out);
+            out.push(b"0.");
+            out.push_zeros(self.point.unsigned_abs() as usize);
             self.push_digits(0, self.length, out);
             return;
         }
         let integer_length = self.point as usize;
         self.push_digits(0, self.length.min(integer_length), out);
-        push_zeros(integer_length.saturating_sub(self.length), out);
+        out.push_zeros(integer_length.saturating_sub(self.length));
         if self.length > integer_length {
-            out.push('.');
+            out.push(b".");
             self.push_digits(integer_length, self.length, out);
         }
     }
 
-    fn push_exponent(&self, out: &mut String) {
+    fn push_exponent(&self, out: &mut FloatText) {
         self.push_sign(out);
         self.push_digits(0, 1, out);
         if self.length > 1 {
-            out.push('.');
+            out.push(b".");
             self.push_digits(1, self.length, out);
         }
         let exponent = self.point - 1;
-        out.push('e');
-        out.push(if exponent < 0 { '-' } else { '+' });
-        if exponent.unsigned_abs() < 10 {
-            out.push('0');
-        }
-        out.push_str(&exponent.unsigned_abs().to_string());
+        out.push(if exponent < 0 { b"e-" } else { b"e+" });
+        let magnitude = exponent.unsigned_abs();
+        let digits = [magnitude / 100, magnitude / 10 % 10, magnitude % 10].map(|digit| b'0' + digit as u8);
+        out.push(if magnitude < 100 { &digits[1..] } else { &digits });
     }
 
-    fn push_sign(&self, out: &mut String) {
+    fn push_sign(&self, out: &mut FloatText) {
         if self.is_negative {
-            out.push('-');
+            out.push(b"-");
         }
     }
 
-    fn push_digits(&self, start: usize, end: usize, out: &mut String) {
-        push_ascii(&self.digits[start..end], out);
+    fn push_digits(&self, start: usize, end: usize, out: &mut FloatText) {
+        out.push(self.digits.get(start..end).unwrap_or_default());
     }
-}
-
-fn push_ascii(digits: &[u8], out: &mut String) {
-    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
-}
-
-fn push_zeros(count: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n('0', count));
 }
 
 #[cfg(test)]

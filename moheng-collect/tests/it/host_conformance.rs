@@ -232,7 +232,7 @@ fn parse_expected(text: &[u8]) -> Exposition {
                 let family = exposition.entry(labels.metric_name().to_owned()).or_default();
                 family.series.insert(labels.without_metric_name(), sample.value);
             }
-            TextEntry::Help { .. } => {}
+            TextEntry::Help { .. } | TextEntry::Unit { .. } => {}
         }
     }
     exposition

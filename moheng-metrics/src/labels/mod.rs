@@ -88,6 +88,13 @@ impl Labels {
         }
     }
 
+    /// Labels of a packed form that was made as [`push_text`] does.
+    pub(crate) fn from_packed_bytes(packed: &[u8]) -> Self {
+        Self {
+            packed: (!packed.is_empty()).then(|| packed.into()),
+        }
+    }
+
     /// The value of the label `name`, or `None` when the set does not have it.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = RawLabels(self.packed()).find(|(candidate, _)| *candidate == name.as_bytes())?;

@@ -67,6 +67,7 @@ fn decode(entries: &[TextEntry<'_>]) -> Option<Vec<Line>> {
     for entry in entries {
         lines.push(match entry {
             TextEntry::Help { name, help } => Line::Help(name.to_string(), help.to_string()),
+            TextEntry::Unit { .. } => return None,
             TextEntry::Type { name, kind } => Line::Type(name.to_string(), kind.as_str().to_owned()),
             TextEntry::Sample(sample) => {
                 let labels = sample.labels().ok()?;

@@ -281,6 +281,8 @@ impl ScrapePass {
                     kind = *stated;
                     self.metadata.set_kind(name, kind);
                 }
+                // Only OpenMetrics has any.
+                Some(TextEntry::Unit { .. }) => {}
                 Some(TextEntry::Sample(_)) | None => {
                     if let Some(left) = behind_comments.take() {
                         let lines = comments.get(..comments.len() - left);

@@ -12,6 +12,7 @@ fn parse(text: &[u8], expected_series: &[u8]) -> Result<Vec<String>, String> {
     {
         lines.push(match entry {
             TextEntry::Help { name, help } => format!("HELP {name:?} {help:?}"),
+            TextEntry::Unit { .. } => unreachable!("this format has no units"),
             TextEntry::Type { name, kind } => format!("TYPE {name:?} {}", kind.as_str()),
             TextEntry::Sample(sample) => {
                 let labels = sample.labels().map_err(|error| error.to_string())?;

@@ -10,52 +10,52 @@ const FOUND_BYTES: usize = 40;
 
 /// A position in the text. It never leaves the text, and nothing it does allocates but making an error.
 #[derive(Clone, Debug)]
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a [u8],
     position: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a [u8], position: usize) -> Self {
+    pub(crate) fn new(text: &'a [u8], position: usize) -> Self {
         Self { text, position }
     }
 
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.position
     }
 
-    pub(super) fn text(&self) -> &'a [u8] {
+    pub(crate) fn text(&self) -> &'a [u8] {
         self.text
     }
 
     /// What has not been read yet.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
         self.text.get(start..self.position).unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.text.get(self.position).copied()
     }
 
     /// Moves on by `count` bytes, to the end of the text at most.
     #[inline]
-    pub(super) fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         self.position = self.text.len().min(self.position + count);
     }
 
     /// Moves behind the last byte.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.position = self.text.len();
     }
 
     /// Moves past `byte` if it comes next.
     #[inline]
-    pub(super) fn eat(&mut self, byte: u8) -> bool {
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.position += usize::from(is_next);
         is_next
@@ -63,14 +63,14 @@ impl<'a> Scanner<'a> {
 
     /// Moves past blanks and tabs.
     #[inline]
-    pub(super) fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t')) {
             self.position += 1;
         }
     }
 
     /// Reads what is left of the line and moves behind its line feed.
-    pub(super) fn rest_of_line(&mut self) -> &'a [u8] {
+    pub(crate) fn rest_of_line(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let length = memchr(b'\n', rest).unwrap_or(rest.len());
         self.advance(length + 1);
@@ -79,7 +79,7 @@ impl<'a> Scanner<'a> {
 
     /// Moves behind the line feed that must come next, where the end of the text counts as one.
     #[inline]
-    pub(super) fn end_line(&mut self, expected: &str) -> Result<(), ParseError> {
+    pub(crate) fn end_line(&mut self, expected: &str) -> Result<(), ParseError> {
         if self.eat(b'\n') || self.position == self.text.len() {
             return Ok(());
         }
@@ -88,13 +88,13 @@ impl<'a> Scanner<'a> {
 
     /// Reads a metric name that is not quoted; empty when none comes next.
     #[inline]
-    pub(super) fn metric_name(&mut self) -> &'a [u8] {
+    pub(crate) fn metric_name(&mut self) -> &'a [u8] {
         self.name(true)
     }
 
     /// Reads a label name that is not quoted; empty when none comes next.
     #[inline]
-    pub(super) fn label_name(&mut self) -> &'a [u8] {
+    pub(crate) fn label_name(&mut self) -> &'a [u8] {
         self.name(false)
     }
 
@@ -111,7 +111,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads a text between double quotes, of which the first comes next. Backslashes stay in it.
     #[inline]
-    pub(super) fn quoted(&mut self) -> Result<Quoted<'a>, ParseError> {
+    pub(crate) fn quoted(&mut self) -> Result<Quoted<'a>, ParseError> {
         let start = self.position;
         self.advance(1);
         let mut has_escapes = false;
@@ -132,7 +132,7 @@ impl<'a> Scanner<'a> {
 
     /// An error at the position: `expected` must come here, and does not.
     #[cold]
-    pub(super) fn expected(&self, expected: &str) -> ParseError {
+    pub(crate) fn expected(&self, expected: &str) -> ParseError {
         let line = self
             .rest()
             .split(|&byte| byte == b'\n')
@@ -153,21 +153,21 @@ impl<'a> Scanner<'a> {
     }
 
     #[cold]
-    pub(super) fn error_here(&self, message: String) -> ParseError {
+    pub(crate) fn error_here(&self, message: String) -> ParseError {
         self.error_at(self.position, message)
     }
 
     #[cold]
-    pub(super) fn error_at(&self, position: usize, message: String) -> ParseError {
+    pub(crate) fn error_at(&self, position: usize, message: String) -> ParseError {
         ParseError::after(self.text.get(..position).unwrap_or(self.text), message)
     }
 }
 
 /// What stands between double quotes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quoted<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Quoted<'a> {
     /// As written.
-    pub(super) raw: &'a [u8],
+    pub(crate) raw: &'a [u8],
     /// Whether there is a backslash in it.
-    pub(super) has_escapes: bool,
+    pub(crate) has_escapes: bool,
 }

@@ -14,7 +14,7 @@ const HIGH_BITS: u64 = everywhere(0x80);
 ///
 /// Returns how many of them `text` begins with.
 #[inline]
-pub(super) fn name_length(text: &[u8], with_colon: bool) -> usize {
+pub(crate) fn name_length(text: &[u8], with_colon: bool) -> usize {
     // The colon follows the nine.
     let last_digit = if with_colon { b':' } else { b'9' };
     let mut length = 0;
@@ -40,7 +40,7 @@ pub(super) fn name_length(text: &[u8], with_colon: bool) -> usize {
 
 /// The index of the first double quote or backslash.
 #[inline]
-pub(super) fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
+pub(crate) fn find_quote_or_backslash(text: &[u8]) -> Option<usize> {
     let mut start = 0;
     while let Some(chunk) = text.get(start..).and_then(|rest| rest.first_chunk()) {
         let word = u64::from_le_bytes(*chunk);
