@@ -1,6 +1,38 @@
 //! Native histograms: [`IntegerHistogram`] and [`FloatHistogram`].
+//!
+//! * Bounds: [`bucket_bound`], [`bucket_index`]; [`NativeHistogram::buckets`] iterates over buckets with their bounds.
+//! * What comes from outside is checked with [`IntegerHistogram::validate`] and brought into bounds with
+//!   [`NativeHistogram::reduce_for_storage`] and [`NativeHistogram::limit_buckets`].
+//! * Computations take [`crate::HistogramView`]s, which borrow: [`FloatHistogram::add`], [`HistogramSum`],
+//!   [`HistogramMean`], [`crate::HistogramView::quantile`], [`crate::HistogramView::is_reset_since`].
+//! * [`ClassicHistogram`] makes histograms with custom buckets out of classic ones.
+
+mod arithmetic;
+mod bounds;
+mod buckets;
+mod classic;
+mod count;
+mod deltas;
+mod display;
+mod merge;
+mod quantile;
+mod resets;
+mod resolution;
+mod side;
+mod sum;
+mod trim;
+mod validate;
 
 use std::sync::Arc;
+
+pub use bounds::{MAX_RECEIVED_SCHEMA, bucket_bound, bucket_index, schema_of_bucket_factor};
+pub use buckets::Bucket;
+pub use classic::{ClassicError, ClassicHistogram};
+pub use count::BucketCount;
+pub use deltas::{counts_of_deltas, deltas_of_counts};
+pub use merge::{Merged, MixedBuckets};
+pub use sum::{HistogramMean, HistogramSum};
+pub use validate::{HistogramError, HistogramSide};
 
 /// The lowest exponential schema: every bucket is 65,536 times as wide as the one below it.
 pub const MIN_SCHEMA: i8 = -4;
