@@ -1,8 +1,10 @@
 //! Checks that everything in the head fits together.
 
+use std::sync::Arc;
+
 use moheng_metrics::SampleBuffer;
 
-use super::page::{PAGE_SERIES, PageData};
+use super::page::{PAGE_SERIES, Page, PageData};
 use super::series::Series;
 use super::{Head, SeriesId};
 use crate::chunk::Encoding;
@@ -14,11 +16,12 @@ impl Head {
     ///
     /// The first thing that does not fit, in words.
     pub(crate) fn verify(&self) -> Result<(), String> {
-        let index = self.index();
         let pages = self.pages().clone();
+        let removed_on = |page: &Arc<Page>| page.tails().iter().map(|tail| tail.is_removed).collect();
+        let removed: Vec<Vec<bool>> = pages.iter().map(removed_on).collect();
+        let index = self.index();
         let mut samples = SampleBuffer::new();
-        for (number, page) in pages.iter().enumerate() {
-            let is_removed: Vec<bool> = page.tails().iter().map(|tail| tail.is_removed).collect();
+        for (number, (page, is_removed)) in pages.iter().zip(&removed).enumerate() {
             let data: &PageData = &page.data();
             for (slot, series) in data.series.iter().enumerate() {
                 let id = (number * PAGE_SERIES as usize + slot) as SeriesId;
