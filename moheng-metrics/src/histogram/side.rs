@@ -82,7 +82,7 @@ impl<Count: BucketCount> Side<Count> {
 /// Whether every bucket of `inner` is one of `outer`, both ascending.
 pub(super) fn covers(outer: &[BucketSpan], inner: &[BucketSpan]) -> bool {
     let mut outer = ranges(outer);
-    let mut current = 0..0;
+    let mut current = i64::MIN..i64::MIN;
     for range in ranges(inner) {
         while current.end < range.end {
             let Some(next) = outer.next() else { return false };
@@ -108,7 +108,7 @@ pub(super) fn for_each_pair(
 ) {
     let (mut outer, mut inner) = (ranges(outer), ranges(inner));
     let (mut outer_at, mut inner_at) = (0_usize, 0_usize);
-    let (mut have, mut want) = (0_i64..0_i64, 0_i64..0_i64);
+    let (mut have, mut want) = (i64::MIN..i64::MIN, 0..0);
     loop {
         while want.is_empty() {
             let Some(next) = inner.next() else { return };
