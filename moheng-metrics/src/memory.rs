@@ -1,19 +1,24 @@
 //! [`MemorySource`]: the obvious implementation of both seams.
 
+mod series;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use self::series::{MemorySample, MemorySeries, MemoryValue};
 use crate::source::{
     SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SeriesSource, SourceError,
 };
 use crate::{
-    AppendBatch, AppendEntry, Appended, Labels, Sample, SampleError, SampleOutcome, SampleSink, SeriesKey,
+    AppendBatch, Appended, Exemplar, Labels, Metadata, SampleError, SampleOutcome, SampleSink, SeriesKey,
     SeriesRef, SinkError,
 };
 
 /// Series in a `Vec` behind a [`BTreeMap`] of their labels: simple enough to be right at a glance, slow, and never on disk.
 ///
-/// It is for examples and tests, and the oracle that the real database is compared with.
+/// It is for examples and tests, and the oracle that the real database is compared with. It stores all that a
+/// [`SampleSink`] can take: floats and native histograms of both flavours, also in one series, start timestamps, exemplars
+/// and metadata. Histograms come back with [`crate::histogram::ResetHint::NotReset`] where the one before shows that.
 #[derive(Debug, Default)]
 pub struct MemorySource {
     store: RwLock<Store>,
@@ -27,12 +32,6 @@ struct Store {
     by_labels: BTreeMap<Labels, usize>,
 }
 
-#[derive(Debug)]
-struct MemorySeries {
-    labels: Labels,
-    samples: Vec<Sample>,
-}
-
 impl MemorySource {
     /// A source without series.
     pub fn new() -> Self {
@@ -42,6 +41,32 @@ impl MemorySource {
     /// How many series there are.
     pub fn series_count(&self) -> usize {
         self.read().series.len()
+    }
+
+    /// The exemplars in the time range of `select`, ascending by time, of all series it matches that have one, ascending by
+    /// labels.
+    pub fn exemplars(&self, select: &Select) -> Vec<(Labels, Vec<Exemplar>)> {
+        let range = select.start_ms..=select.end_ms;
+        let in_range = |exemplar: &&Exemplar| {
+            exemplar
+                .timestamp_ms
+                .is_some_and(|time_ms| range.contains(&time_ms))
+        };
+        let store = self.read();
+        let of_series = store.matching(select).map(|series| {
+            let exemplars: Vec<Exemplar> = series.exemplars.iter().filter(in_range).cloned().collect();
+            (series.labels.clone(), exemplars)
+        });
+        of_series.filter(|(_, exemplars)| !exemplars.is_empty()).collect()
+    }
+
+    /// The newest metadata of all series that `select` matches and that have some, ascending by labels. The time range does
+    /// not matter.
+    pub fn metadata(&self, select: &Select) -> Vec<(Labels, Metadata)> {
+        let store = self.read();
+        let of_series = store.matching(select);
+        let known = of_series.filter_map(|series| Some((series.labels.clone(), series.metadata.clone()?)));
+        known.collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Store> {
@@ -63,8 +88,39 @@ impl SampleSink for MemorySource {
     fn append(&self, batch: &AppendBatch<'_>) -> Result<Appended, SinkError> {
         let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
         let before = store.series.len();
-        let outcomes = batch.entries.iter().map(|entry| store.append(entry)).collect();
-        Ok(Appended::new(outcomes, store.series.len() - before).with_floats_only(batch))
+        let mut appended = Appended::default();
+        for (index, entry) in batch.entries.iter().enumerate() {
+            let sample = MemorySample {
+                timestamp_ms: entry.timestamp_ms,
+                start_timestamp_ms: batch.start_timestamp_ms(index),
+                value: MemoryValue::Float(entry.value),
+            };
+            appended.outcomes.push(store.append(entry.series, sample));
+        }
+        for entry in &batch.histograms {
+            let outcome = MemoryValue::of_histogram(entry.value).and_then(|value| {
+                let sample = MemorySample {
+                    timestamp_ms: entry.timestamp_ms,
+                    start_timestamp_ms: entry.start_timestamp_ms,
+                    value,
+                };
+                store.append(entry.series, sample)
+            });
+            appended.histogram_outcomes.push(outcome);
+        }
+        for entry in &batch.exemplars {
+            let add = |series: &mut MemorySeries| series.append_exemplar(entry.timestamp_ms, entry.exemplar);
+            appended.exemplar_outcomes.push(store.change(entry.series, add));
+        }
+        for entry in &batch.metadata {
+            let set = |series: &mut MemorySeries| {
+                series.metadata = Some(entry.metadata.clone());
+                Ok(())
+            };
+            appended.metadata_outcomes.push(store.change(entry.series, set));
+        }
+        appended.series_created = store.series.len() - before;
+        Ok(appended)
     }
 
     fn sync(&self) -> Result<(), SinkError> {
@@ -73,42 +129,38 @@ impl SampleSink for MemorySource {
 }
 
 impl Store {
-    fn append(&mut self, entry: &AppendEntry<'_>) -> SampleOutcome {
-        let index = match entry.series {
-            SeriesKey::Labels(labels) if labels.is_empty() => return Err(SampleError::InvalidLabels),
-            SeriesKey::Labels(labels) => self.find_or_create(labels),
-            // Zero wraps to an index that no series has.
-            SeriesKey::Reference(SeriesRef(number)) => {
-                usize::try_from(number.wrapping_sub(1)).unwrap_or(usize::MAX)
+    fn append(&mut self, series: SeriesKey<'_>, sample: MemorySample) -> SampleOutcome {
+        if let SeriesKey::Labels(labels) = series {
+            if labels.is_empty() {
+                return Err(SampleError::InvalidLabels);
             }
-        };
-        let series = self.series.get_mut(index).ok_or(SampleError::UnknownReference)?;
-        match series.samples.last() {
-            Some(last) if entry.timestamp_ms < last.timestamp_ms => return Err(SampleError::OutOfOrder),
-            Some(last) if entry.timestamp_ms == last.timestamp_ms => {
-                if entry.value.to_bits() != last.value.to_bits() {
-                    return Err(SampleError::DuplicateTimestamp);
-                }
-            }
-            _ => series.samples.push(Sample {
-                timestamp_ms: entry.timestamp_ms,
-                value: entry.value,
-            }),
+            self.create(labels);
         }
+        self.change(series, |series| series.append(sample))
+    }
+
+    /// Changes a series that exists.
+    fn change(
+        &mut self,
+        series: SeriesKey<'_>,
+        change: impl FnOnce(&mut MemorySeries) -> Result<(), SampleError>,
+    ) -> SampleOutcome {
+        let index = match series {
+            SeriesKey::Labels(labels) => self.by_labels.get(labels).copied(),
+            SeriesKey::Reference(SeriesRef(number)) => number
+                .checked_sub(1)
+                .and_then(|index| usize::try_from(index).ok()),
+        };
+        let index = index.ok_or(SampleError::UnknownReference)?;
+        change(self.series.get_mut(index).ok_or(SampleError::UnknownReference)?)?;
         Ok(SeriesRef(index as u64 + 1))
     }
 
-    fn find_or_create(&mut self, labels: &Labels) -> usize {
-        if let Some(index) = self.by_labels.get(labels) {
-            return *index;
+    fn create(&mut self, labels: &Labels) {
+        if !self.by_labels.contains_key(labels) {
+            self.by_labels.insert(labels.clone(), self.series.len());
+            self.series.push(MemorySeries::new(labels.clone()));
         }
-        let index = self.series.len();
-        self.by_labels.insert(labels.clone(), index);
-        self.series.push(MemorySeries {
-            labels: labels.clone(),
-            samples: Vec::new(),
-        });
-        index
     }
 
     /// The series all matchers match, ascending by labels.
@@ -124,11 +176,11 @@ impl Store {
 impl SeriesSource for MemorySource {
     fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
         let store = self.read();
-        let in_range = |series: &MemorySeries| -> Vec<Sample> {
+        let in_range = |series: &MemorySeries| -> Vec<MemorySample> {
             let samples = series.samples.iter();
-            samples.filter(|sample| is_in(select, sample)).copied().collect()
+            samples.filter(|sample| is_in(select, sample)).cloned().collect()
         };
-        let selected: Vec<(Labels, Vec<Sample>)> = store
+        let selected: Vec<(Labels, Vec<MemorySample>)> = store
             .matching(select)
             .map(|series| (series.labels.clone(), in_range(series)))
             .filter(|(_, samples)| !samples.is_empty())
@@ -163,12 +215,12 @@ impl SeriesSource for MemorySource {
     }
 }
 
-fn is_in(select: &Select, sample: &Sample) -> bool {
+fn is_in(select: &Select, sample: &MemorySample) -> bool {
     (select.start_ms..=select.end_ms).contains(&sample.timestamp_ms)
 }
 
 struct MemoryCursor {
-    selected: std::vec::IntoIter<(Labels, Vec<Sample>)>,
+    selected: std::vec::IntoIter<(Labels, Vec<MemorySample>)>,
 }
 
 impl<'a> SeriesCursor<'a> for MemoryCursor {
@@ -188,7 +240,7 @@ impl<'a> SeriesCursor<'a> for MemoryCursor {
 const BATCH_SAMPLES: usize = 3;
 
 struct MemorySamples {
-    samples: Vec<Sample>,
+    samples: Vec<MemorySample>,
     next: usize,
 }
 
@@ -197,7 +249,7 @@ impl SampleCursor for MemorySamples {
         let rest = self.samples.get(self.next..).unwrap_or_default();
         let batch = rest.get(..BATCH_SAMPLES).unwrap_or(rest);
         for sample in batch {
-            buffer.floats.push(sample.timestamp_ms, sample.value);
+            sample.push_to(buffer);
         }
         self.next += batch.len();
         Ok(!batch.is_empty())

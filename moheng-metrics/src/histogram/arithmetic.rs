@@ -153,6 +153,19 @@ impl HistogramView<'_> {
 }
 
 impl<Count: BucketCount> NativeHistogram<Count> {
+    /// Whether the other is the same sample: same buckets, same counts, the same sum bit for bit. What is known about counter
+    /// resets does not matter, and all stale markers are the same.
+    pub fn is_same_sample(&self, other: &Self) -> bool {
+        let is_same_layout = || Arc::ptr_eq(&self.layout, &other.layout) || self.layout == other.layout;
+        (self.is_stale() && other.is_stale())
+            || (self.sum.to_bits() == other.sum.to_bits()
+                && self.count == other.count
+                && self.zero_count == other.zero_count
+                && self.positive == other.positive
+                && self.negative == other.negative
+                && is_same_layout())
+    }
+
     /// Makes the zero bucket reach to `threshold` or, where that lies inside a populated bucket, to the end of that one. A
     /// threshold that is not above the present one changes nothing, and custom buckets stay as they are.
     pub fn widen_zero_bucket(&mut self, threshold: f64) {
