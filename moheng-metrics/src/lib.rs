@@ -47,6 +47,7 @@ mod source;
 
 pub mod exposition;
 pub mod histogram;
+pub mod otlp;
 #[cfg(feature = "testing")]
 pub mod testing;
 
