@@ -13,7 +13,9 @@ use super::manifest::{Manifest, ManifestFile};
 use super::snapshot::Snapshot;
 use crate::Error;
 use crate::db::refuse_unsupported;
-use crate::format::wal_record::{RecordKind, read_samples, read_series, record_kind};
+use crate::format::wal_histograms::read_histograms;
+use crate::format::wal_record::{RecordKind, read_series, record_kind};
+use crate::format::wal_samples::{read_samples, read_started_samples};
 use crate::storage::Directory;
 use crate::wal::{LogFiles, SegmentEvent, SegmentFile, SegmentReader};
 
@@ -105,9 +107,6 @@ impl Counter {
                     }
                 }
                 SegmentEvent::Damage(_) => {}
-                SegmentEvent::Unsupported(what) => {
-                    return Err(Error::Unsupported(format!("{} uses {what}", segment.path)));
-                }
                 SegmentEvent::End => return Ok(reader.whole_end()),
             }
         }
@@ -128,14 +127,38 @@ impl Counter {
             RecordKind::Samples => {
                 let mut samples = Vec::new();
                 read_samples(body, &mut samples)?;
-                self.samples += samples.len() as u64;
-                for sample in samples {
-                    let (start_ms, end_ms) = self.range.unwrap_or((i64::MAX, i64::MIN));
-                    self.range = Some((start_ms.min(sample.timestamp_ms), end_ms.max(sample.timestamp_ms)));
-                }
+                self.samples(samples.iter().map(|sample| sample.timestamp_ms));
                 Ok(())
             }
-            RecordKind::Unsupported(_) | RecordKind::Needed(_) => Ok(()),
+            RecordKind::SamplesWithStarts => {
+                let mut samples = Vec::new();
+                read_started_samples(body, &mut samples)?;
+                self.samples(samples.iter().map(|(place, _)| place.timestamp_ms));
+                Ok(())
+            }
+            RecordKind::Histograms
+            | RecordKind::FloatHistograms
+            | RecordKind::CustomHistograms
+            | RecordKind::CustomFloatHistograms
+            | RecordKind::HistogramsWithStarts
+            | RecordKind::FloatHistogramsWithStarts => {
+                let mut histograms = Vec::new();
+                read_histograms(kind, body, &mut histograms)?;
+                self.samples(histograms.iter().map(|histogram| histogram.place.timestamp_ms));
+                Ok(())
+            }
+            RecordKind::Deletions
+            | RecordKind::Exemplars
+            | RecordKind::MappedChunks
+            | RecordKind::Metadata => Ok(()),
+        }
+    }
+
+    fn samples(&mut self, timestamps_ms: impl Iterator<Item = i64>) {
+        for timestamp_ms in timestamps_ms {
+            self.samples += 1;
+            let (start_ms, end_ms) = self.range.unwrap_or((i64::MAX, i64::MIN));
+            self.range = Some((start_ms.min(timestamp_ms), end_ms.max(timestamp_ms)));
         }
     }
 }

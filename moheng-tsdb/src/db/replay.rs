@@ -166,9 +166,6 @@ fn read_segment(
                     });
                 }
             },
-            SegmentEvent::Unsupported(what) => {
-                return Err(Error::Unsupported(format!("{} uses {what}", segment.path)));
-            }
             SegmentEvent::End => {
                 send(batch)?;
                 return Ok(plan);

@@ -4,8 +4,11 @@ mod bytes;
 mod checksum;
 pub(crate) mod manifest;
 pub(crate) mod names;
+pub(crate) mod wal_annotations;
+pub(crate) mod wal_histograms;
 pub(crate) mod wal_page;
 pub(crate) mod wal_record;
+pub(crate) mod wal_samples;
 
 pub(crate) use bytes::{ByteReader, DecodeError, put_bytes, put_signed_varint, put_varint};
 pub(crate) use checksum::Checksum;

@@ -5,6 +5,8 @@
 //! middle, 4 its last fragment. Bit 3 says that the record is compressed with snappy, bit 4 with zstd. Fewer than seven
 //! bytes at the end of a page are zero.
 
+use std::io::Read;
+
 use super::DecodeError;
 use super::checksum::crc32c;
 
@@ -20,11 +22,18 @@ const ZSTD_FLAG: u8 = 0b0001_0000;
 /// The most bytes snappy can make of one byte; a record that claims more is damaged.
 const SNAPPY_RATIO_MAX: usize = 32;
 
+/// What zstd can make of one byte has no useful bound; a record larger than two segments is damaged.
+const ZSTD_RECORD_BYTES_MAX: u64 = 256 << 20;
+/// The base-2 logarithm of the largest window, which is allocated before anything is decompressed.
+const ZSTD_WINDOW_LOG_MAX: u32 = 25;
+
 /// How a record is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Compression {
+    #[default]
     None,
     Snappy,
+    Zstd,
 }
 
 /// Which part of a record a fragment is.
@@ -64,8 +73,6 @@ pub(crate) enum PageError {
     Checksum { stored: u32, computed: u32 },
     #[error("unknown fragment type {0:#04x}")]
     UnknownKind(u8),
-    #[error("zstd compression is not supported yet")]
-    Zstd,
     #[error("a byte of the unused rest of a page is not zero")]
     NotZero,
 }
@@ -93,8 +100,8 @@ pub(crate) fn read_fragment(rest: &[u8]) -> Result<Option<Fragment<'_>>, PageErr
         _ => return Err(PageError::UnknownKind(tag)),
     };
     let compression = match tag & !KIND_MASK {
-        // What zstd compressed is refused below, when the checksum says that it is really there.
-        0 | ZSTD_FLAG => Compression::None,
+        0 => Compression::None,
+        ZSTD_FLAG => Compression::Zstd,
         SNAPPY_FLAG => Compression::Snappy,
         _ => return Err(PageError::UnknownKind(tag)),
     };
@@ -104,9 +111,6 @@ pub(crate) fn read_fragment(rest: &[u8]) -> Result<Option<Fragment<'_>>, PageErr
     let computed = crc32c(data);
     if stored != computed {
         return Err(PageError::Checksum { stored, computed });
-    }
-    if tag & ZSTD_FLAG != 0 {
-        return Err(PageError::Zstd);
     }
     Ok(Some(Fragment {
         kind,
@@ -120,6 +124,7 @@ pub(crate) fn write_record(record: &[u8], compression: Compression, segment_byte
     let flag = match compression {
         Compression::None => 0,
         Compression::Snappy => SNAPPY_FLAG,
+        Compression::Zstd => ZSTD_FLAG,
     };
     let mut in_page = (segment_bytes % PAGE_BYTES as u64) as usize;
     let mut rest = record;
@@ -157,13 +162,42 @@ pub(crate) fn framed_bytes_max(record_bytes: usize) -> u64 {
 }
 
 /// Decompresses a whole record into `out`, replacing what it holds.
-pub(crate) fn decompress(record: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+pub(crate) fn decompress(
+    compression: Compression,
+    record: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    out.clear();
+    match compression {
+        Compression::None => {
+            out.extend_from_slice(record);
+            Ok(())
+        }
+        Compression::Snappy => decompress_snappy(record, out),
+        Compression::Zstd => decompress_zstd(record, out),
+    }
+}
+
+fn decompress_zstd(record: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let damaged = |_| DecodeError::Invalid("not a zstd frame");
+    let mut decoder = zstd::Decoder::with_buffer(record).map_err(damaged)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(damaged)?;
+    let length = decoder
+        .take(ZSTD_RECORD_BYTES_MAX + 1)
+        .read_to_end(out)
+        .map_err(damaged)?;
+    if length as u64 > ZSTD_RECORD_BYTES_MAX {
+        return Err(DecodeError::Invalid("a compressed record is too large"));
+    }
+    Ok(())
+}
+
+fn decompress_snappy(record: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     const DAMAGED: DecodeError = DecodeError::Invalid("not a snappy block");
     let length = snap::raw::decompress_len(record).map_err(|_| DAMAGED)?;
     if length > record.len().saturating_mul(SNAPPY_RATIO_MAX) {
         return Err(DAMAGED);
     }
-    out.clear();
     out.resize(length, 0);
     let written = snap::raw::Decoder::new()
         .decompress(record, out)
@@ -263,7 +297,10 @@ mod tests {
         check(&|bytes| bytes[0] = 0, PageError::NotZero);
         check(&|bytes| bytes[0] = 7, PageError::UnknownKind(7));
         check(&|bytes| bytes[0] = 0x21, PageError::UnknownKind(0x21));
-        check(&|bytes| bytes[0] |= ZSTD_FLAG, PageError::Zstd);
+        check(
+            &|bytes| bytes[0] |= ZSTD_FLAG | SNAPPY_FLAG,
+            PageError::UnknownKind(0x19),
+        );
         check(
             &|bytes| bytes[3] = 0,
             PageError::Checksum {
@@ -279,12 +316,18 @@ mod tests {
     fn decompression_is_bounded() {
         let mut out = Vec::new();
         let packed = snap::raw::Encoder::new().compress_vec(&vec![5; 100_000]).unwrap();
-        decompress(&packed, &mut out).unwrap();
+        decompress(Compression::Snappy, &packed, &mut out).unwrap();
         assert_eq!(out, vec![5; 100_000]);
         assert!(
-            decompress(&[0xff, 0xff, 0xff, 0xff, 0x0f, 0], &mut out).is_err(),
+            decompress(Compression::Snappy, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0], &mut out).is_err(),
             "claims 4 GiB"
         );
-        assert!(decompress(b"", &mut out).is_err());
+        assert!(decompress(Compression::Snappy, b"", &mut out).is_err());
+
+        let packed = zstd::encode_all(&[5_u8; 100_000][..], 0).unwrap();
+        decompress(Compression::Zstd, &packed, &mut out).unwrap();
+        assert_eq!(out, vec![5; 100_000]);
+        assert!(decompress(Compression::Zstd, &packed[..packed.len() - 1], &mut out).is_err());
+        assert!(decompress(Compression::Zstd, b"not zstd at all", &mut out).is_err());
     }
 }

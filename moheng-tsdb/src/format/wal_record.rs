@@ -1,8 +1,11 @@
-//! The records of the write-ahead log: a type byte, then the body.
+//! The records of the write-ahead log: a type byte, then the body. Here are the series, the deletions and the markers;
+//! samples are in [`super::wal_samples`], histograms in [`super::wal_histograms`], exemplars and metadata in
+//! [`super::wal_annotations`].
 //!
 //! * Series: `{reference u64, label count, {name, value}*}*`.
-//! * Samples: `first reference u64, first timestamp i64, {reference delta, timestamp delta, value f64}*`, the deltas as
-//!   signed variable-length integers and relative to the first ones.
+//! * Deletions (tombstones): `{reference u64, first millisecond varint, last millisecond varint}*`, both inclusive.
+//! * Markers of mapped chunks, in the log of late samples: `{reference u64, chunk reference u64}*`; the samples of that series
+//!   up to there are in that chunk.
 
 use super::{ByteReader, DecodeError, put_bytes, put_signed_varint, put_varint};
 
@@ -10,47 +13,101 @@ use super::{ByteReader, DecodeError, put_bytes, put_signed_varint, put_varint};
 pub(crate) const REFERENCE_MAX: u64 = (1 << 40) - 1;
 
 /// The kinds of records, by their type byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub(crate) enum RecordKind {
-    Series,
-    Samples,
-    /// A kind that Prometheus writes and this database does not read yet; float samples are whole without it.
-    Unsupported(&'static str),
-    /// A kind this database does not read yet, and without which float samples would be wrong.
-    Needed(&'static str),
+    Series = 1,
+    Samples = 2,
+    Deletions = 3,
+    Exemplars = 4,
+    MappedChunks = 5,
+    Metadata = 6,
+    Histograms = 7,
+    FloatHistograms = 8,
+    /// Not read by Prometheus 2.
+    CustomHistograms = 9,
+    /// Not read by Prometheus 2.
+    CustomFloatHistograms = 10,
+    /// Not read by Prometheus before 3.11, as the next two.
+    SamplesWithStarts = 11,
+    HistogramsWithStarts = 12,
+    FloatHistogramsWithStarts = 13,
 }
 
-/// The first sample of a record sets the base of the others.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct LoggedSample {
+impl RecordKind {
+    /// All of them, ascending by type byte.
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Series,
+        Self::Samples,
+        Self::Deletions,
+        Self::Exemplars,
+        Self::MappedChunks,
+        Self::Metadata,
+        Self::Histograms,
+        Self::FloatHistograms,
+        Self::CustomHistograms,
+        Self::CustomFloatHistograms,
+        Self::SamplesWithStarts,
+        Self::HistogramsWithStarts,
+        Self::FloatHistogramsWithStarts,
+    ];
+
+    /// The type byte.
+    pub(crate) fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// What is in the record, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Series => "series",
+            Self::Samples => "samples",
+            Self::Deletions => "tombstones",
+            Self::Exemplars => "exemplars",
+            Self::MappedChunks => "mapped chunk markers",
+            Self::Metadata => "metadata",
+            Self::Histograms => "histograms",
+            Self::FloatHistograms => "float histograms",
+            Self::CustomHistograms => "custom-bucket histograms",
+            Self::CustomFloatHistograms => "custom-bucket float histograms",
+            Self::SamplesWithStarts => "samples with start timestamps",
+            Self::HistogramsWithStarts => "histograms with start timestamps",
+            Self::FloatHistogramsWithStarts => "float histograms with start timestamps",
+        }
+    }
+}
+
+/// The samples of a series from `start_ms` to `end_ms`, both inclusive, were deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LoggedDeletion {
     pub(crate) reference: u64,
-    pub(crate) timestamp_ms: i64,
-    pub(crate) value: f64,
+    pub(crate) start_ms: i64,
+    pub(crate) end_ms: i64,
 }
 
-const SERIES: u8 = 1;
-const SAMPLES: u8 = 2;
+/// The late samples of a series up to here are in a mapped chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LoggedMappedChunk {
+    pub(crate) reference: u64,
+    /// Number of the file in the high 32 bits, offset in the low ones.
+    pub(crate) chunk: u64,
+}
 
 /// Splits the type byte off a record.
 pub(crate) fn record_kind(record: &[u8]) -> Result<(RecordKind, &[u8]), DecodeError> {
-    let (&kind, body) = record.split_first().ok_or(DecodeError::UnexpectedEnd)?;
-    let kind = match kind {
-        SERIES => RecordKind::Series,
-        SAMPLES => RecordKind::Samples,
-        3 => RecordKind::Needed("tombstones"),
-        4 => RecordKind::Unsupported("exemplars"),
-        5 => RecordKind::Unsupported("mapped chunk markers"),
-        6 => RecordKind::Unsupported("metadata"),
-        7 => RecordKind::Unsupported("histograms"),
-        8 => RecordKind::Unsupported("float histograms"),
-        9 => RecordKind::Unsupported("custom-bucket histograms"),
-        10 => RecordKind::Unsupported("custom-bucket float histograms"),
-        11 => RecordKind::Needed("samples with start timestamps"),
-        12 => RecordKind::Unsupported("histograms with start timestamps"),
-        13 => RecordKind::Unsupported("float histograms with start timestamps"),
-        _ => return Err(DecodeError::Invalid("unknown record type")),
-    };
-    Ok((kind, body))
+    let (&code, body) = record.split_first().ok_or(DecodeError::UnexpectedEnd)?;
+    let kind = usize::from(code)
+        .checked_sub(1)
+        .and_then(|index| RecordKind::ALL.get(index))
+        .ok_or(DecodeError::Invalid("unknown record type"))?;
+    Ok((*kind, body))
+}
+
+/// Starts a record in an empty buffer, or goes on with one.
+pub(super) fn begin(out: &mut Vec<u8>, kind: RecordKind) {
+    if out.is_empty() {
+        out.push(kind.code());
+    }
 }
 
 /// Starts a series record in an empty buffer, or goes on with one.
@@ -59,10 +116,13 @@ pub(crate) fn put_series<'a>(
     reference: u64,
     labels: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
 ) {
-    if out.is_empty() {
-        out.push(SERIES);
-    }
+    begin(out, RecordKind::Series);
     out.extend_from_slice(&reference.to_be_bytes());
+    put_labels(out, labels);
+}
+
+/// Writes what [`read_labels`] reads.
+pub(super) fn put_labels<'a>(out: &mut Vec<u8>, labels: impl ExactSizeIterator<Item = (&'a str, &'a str)>) {
     put_varint(out, labels.len() as u64);
     for (name, value) in labels {
         put_bytes(out, name.as_bytes());
@@ -82,90 +142,66 @@ pub(crate) fn read_series<'a>(
         if reference > REFERENCE_MAX {
             return Err(DecodeError::Invalid("series reference out of range"));
         }
-        let count = reader.varint()?;
-        labels.clear();
-        for _ in 0..count {
-            let name = reader.text()?;
-            labels.push((name, reader.text()?));
-        }
+        read_labels(&mut reader, labels)?;
         on_series(reference, labels);
     }
     Ok(())
 }
 
-/// Builds a samples record sample by sample.
-#[derive(Debug, Default)]
-pub(crate) struct SamplesEncoder {
-    out: Vec<u8>,
-    first_reference: u64,
-    first_timestamp_ms: i64,
+/// Reads `label count, {name, value}*` into `labels`, replacing what it holds.
+pub(super) fn read_labels<'a>(
+    reader: &mut ByteReader<'a>,
+    labels: &mut Vec<(&'a str, &'a str)>,
+) -> Result<(), DecodeError> {
+    let count = reader.varint()?;
+    labels.clear();
+    for _ in 0..count {
+        let name = reader.text()?;
+        labels.push((name, reader.text()?));
+    }
+    Ok(())
 }
 
-impl SamplesEncoder {
-    pub(crate) fn clear(&mut self) {
-        self.out.clear();
-    }
-
-    /// The record; empty when there is no sample.
-    pub(crate) fn record(&self) -> &[u8] {
-        &self.out
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, sample: LoggedSample) {
-        if self.out.is_empty() {
-            self.out.push(SAMPLES);
-            self.out.extend_from_slice(&sample.reference.to_be_bytes());
-            self.out.extend_from_slice(&sample.timestamp_ms.to_be_bytes());
-            self.first_reference = sample.reference;
-            self.first_timestamp_ms = sample.timestamp_ms;
-        }
-        let reference_delta = sample.reference.wrapping_sub(self.first_reference) as i64;
-        let timestamp_delta = sample.timestamp_ms.wrapping_sub(self.first_timestamp_ms);
-        if let (Some((first, first_length)), Some((second, second_length))) =
-            (short_varint(reference_delta), short_varint(timestamp_delta))
-        {
-            // Four bytes at once and then fewer is faster than pushing them one by one.
-            let both = first | second << (8 * first_length);
-            let end = self.out.len() + first_length + second_length;
-            self.out.extend_from_slice(&both.to_le_bytes());
-            self.out.truncate(end);
-        } else {
-            put_signed_varint(&mut self.out, reference_delta);
-            put_signed_varint(&mut self.out, timestamp_delta);
-        }
-        self.out.extend_from_slice(&sample.value.to_bits().to_be_bytes());
-    }
+/// Starts a record of deletions in an empty buffer, or goes on with one.
+pub(crate) fn put_deletion(out: &mut Vec<u8>, deletion: LoggedDeletion) {
+    begin(out, RecordKind::Deletions);
+    out.extend_from_slice(&deletion.reference.to_be_bytes());
+    put_signed_varint(out, deletion.start_ms);
+    put_signed_varint(out, deletion.end_ms);
 }
 
-/// A signed integer of one or two bytes, as [`put_signed_varint`] writes it: the bytes, lowest first, and their count.
-#[inline]
-fn short_varint(value: i64) -> Option<(u32, usize)> {
-    let mapped = ((value << 1) ^ (value >> 63)) as u64;
-    match mapped {
-        0..0x80 => Some((mapped as u32, 1)),
-        0x80..0x4000 => Some((((mapped & 0x7f) | 0x80 | (mapped >> 7 << 8)) as u32, 2)),
-        _ => None,
-    }
-}
-
-/// Reads all samples of the body into `samples`, replacing what it holds.
-pub(crate) fn read_samples(body: &[u8], samples: &mut Vec<LoggedSample>) -> Result<(), DecodeError> {
-    samples.clear();
+/// Reads all deletions of the body into `deletions`, replacing what it holds.
+pub(crate) fn read_deletions(body: &[u8], deletions: &mut Vec<LoggedDeletion>) -> Result<(), DecodeError> {
+    deletions.clear();
     let mut reader = ByteReader::new(body);
-    if reader.is_empty() {
-        return Ok(());
-    }
-    let first_reference = reader.u64()?;
-    let first_timestamp_ms = reader.u64()? as i64;
     while !reader.is_empty() {
-        let reference = first_reference.wrapping_add(reader.signed_varint()? as u64);
-        let timestamp_ms = first_timestamp_ms.wrapping_add(reader.signed_varint()?);
-        let value = f64::from_bits(reader.u64()?);
-        samples.push(LoggedSample {
-            reference,
-            timestamp_ms,
-            value,
+        deletions.push(LoggedDeletion {
+            reference: reader.u64()?,
+            start_ms: reader.signed_varint()?,
+            end_ms: reader.signed_varint()?,
+        });
+    }
+    Ok(())
+}
+
+/// Starts a record of markers in an empty buffer, or goes on with one.
+pub(crate) fn put_mapped_chunk(out: &mut Vec<u8>, marker: LoggedMappedChunk) {
+    begin(out, RecordKind::MappedChunks);
+    out.extend_from_slice(&marker.reference.to_be_bytes());
+    out.extend_from_slice(&marker.chunk.to_be_bytes());
+}
+
+/// Reads all markers of the body into `markers`, replacing what it holds.
+pub(crate) fn read_mapped_chunks(
+    body: &[u8],
+    markers: &mut Vec<LoggedMappedChunk>,
+) -> Result<(), DecodeError> {
+    markers.clear();
+    let mut reader = ByteReader::new(body);
+    while !reader.is_empty() {
+        markers.push(LoggedMappedChunk {
+            reference: reader.u64()?,
+            chunk: reader.u64()?,
         });
     }
     Ok(())
@@ -174,14 +210,6 @@ pub(crate) fn read_samples(body: &[u8], samples: &mut Vec<LoggedSample>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sample(reference: u64, timestamp_ms: i64, value: f64) -> LoggedSample {
-        LoggedSample {
-            reference,
-            timestamp_ms,
-            value,
-        }
-    }
 
     #[test]
     fn series_layout() {
@@ -201,71 +229,55 @@ mod tests {
     }
 
     #[test]
-    fn samples_layout() {
-        let mut encoder = SamplesEncoder::default();
-        let samples = [
-            sample(10, 1000, 1.0),
-            sample(9, 1001, 2.0),
-            sample(200, 900, -0.0),
+    fn deletions_and_markers_layout() {
+        let deletions = [
+            LoggedDeletion {
+                reference: 258,
+                start_ms: -1,
+                end_ms: 64,
+            },
+            LoggedDeletion {
+                reference: 1,
+                start_ms: i64::MIN,
+                end_ms: i64::MAX,
+            },
         ];
-        for sample in samples {
-            encoder.push(sample);
+        let mut out = Vec::new();
+        for deletion in deletions {
+            put_deletion(&mut out, deletion);
         }
-        let expected = b"\x02\0\0\0\0\0\0\0\x0a\0\0\0\0\0\0\x03\xe8\
-            \x00\x00\x3f\xf0\0\0\0\0\0\0\
-            \x01\x02\x40\0\0\0\0\0\0\0\
-            \xfc\x02\xc7\x01\x80\0\0\0\0\0\0\0";
-        assert_eq!(encoder.record(), expected);
+        assert!(out.starts_with(b"\x03\0\0\0\0\0\0\x01\x02\x01\x80\x01\0\0\0\0\0\0\0\x01\xff"));
         let mut read = Vec::new();
-        read_samples(&encoder.record()[1..], &mut read).unwrap();
-        assert_eq!(read, samples);
-    }
+        read_deletions(&out[1..], &mut read).unwrap();
+        assert_eq!(read, deletions);
 
-    #[test]
-    fn deltas_of_every_size_round_trip() {
-        let mut encoder = SamplesEncoder::default();
-        let mut samples = vec![sample(1 << 20, 0, 0.5)];
-        for size in [0, 1, 63, 64, 65, 127, 128, 8191, 8192, 8193, 1 << 19] {
-            samples.push(sample((1 << 20) - size, size as i64, 1.5));
-            samples.push(sample((1 << 20) + size, -(size as i64), 2.5));
-        }
-        for &sample in &samples {
-            encoder.push(sample);
-        }
+        let marker = LoggedMappedChunk {
+            reference: 3,
+            chunk: 2 << 32 | 8,
+        };
+        out.clear();
+        put_mapped_chunk(&mut out, marker);
+        assert_eq!(out, b"\x05\0\0\0\0\0\0\0\x03\0\0\0\x02\0\0\0\x08");
         let mut read = Vec::new();
-        read_samples(&encoder.record()[1..], &mut read).unwrap();
-        assert_eq!(read, samples);
-    }
-
-    #[test]
-    fn extreme_samples_round_trip() {
-        let mut encoder = SamplesEncoder::default();
-        let samples = [
-            sample(1, i64::MAX, f64::INFINITY),
-            sample(REFERENCE_MAX, i64::MIN, -1.5),
-            sample(u64::MAX, 0, f64::MIN_POSITIVE),
-        ];
-        for sample in samples {
-            encoder.push(sample);
-        }
-        let mut read = Vec::new();
-        read_samples(&encoder.record()[1..], &mut read).unwrap();
-        assert_eq!(read, samples);
+        read_mapped_chunks(&out[1..], &mut read).unwrap();
+        assert_eq!(read, [marker]);
     }
 
     #[test]
     fn damaged_records_are_refused() {
         assert!(record_kind(&[]).is_err());
         assert!(record_kind(&[14]).is_err());
-        assert_eq!(
-            record_kind(&[6, 1]).unwrap(),
-            (RecordKind::Unsupported("metadata"), &[1_u8][..])
-        );
+        assert!(record_kind(&[0, 1]).is_err());
+        for (code, kind) in (1_u8..).zip(RecordKind::ALL) {
+            assert_eq!(record_kind(&[code, 7]), Ok((kind, &[7_u8][..])));
+            assert_eq!(kind.code(), code);
+        }
         let refuse = |body: &[u8]| assert!(read_series(body, &mut Vec::new(), |_, _| {}).is_err());
         refuse(b"\0\0\0\0\0\0\0");
         refuse(b"\0\0\0\0\0\0\0\x01\x01");
         refuse(b"\0\0\0\0\0\0\0\x01\xff\xff\xff\xff\xff\xff\xff\xff\x01");
         refuse(b"\xff\0\0\0\0\0\0\x01\x00");
-        assert!(read_samples(&[0; 17], &mut Vec::new()).is_err());
+        assert!(read_deletions(b"\0\0\0\0\0\0\0\x01\x02", &mut Vec::new()).is_err());
+        assert!(read_mapped_chunks(&[0; 15], &mut Vec::new()).is_err());
     }
 }

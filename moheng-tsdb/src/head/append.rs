@@ -13,7 +13,8 @@ use super::stats::add;
 use super::{Head, SeriesId};
 use crate::Error;
 use crate::format::wal_page::Compression;
-use crate::format::wal_record::{LoggedSample, SamplesEncoder, put_series};
+use crate::format::wal_record::put_series;
+use crate::format::wal_samples::{LoggedSample, SamplesEncoder};
 use crate::wal::{LogRecord, Wal};
 
 /// Memory that batches reuse.

@@ -11,7 +11,8 @@ use super::series::Tail;
 use super::stats::add;
 use super::{Head, SeriesId};
 use crate::format::DecodeError;
-use crate::format::wal_record::{LoggedSample, RecordKind, read_samples, read_series, record_kind};
+use crate::format::wal_record::{RecordKind, read_series, record_kind};
+use crate::format::wal_samples::{LoggedSample, read_samples};
 
 /// References below this are looked up in an array; the log of a small server never leaves it.
 const DENSE_REFERENCES: u64 = 1 << 24;
@@ -79,12 +80,13 @@ impl Replay<'_> {
                 self.samples = samples;
                 outcome
             }
-            RecordKind::Unsupported(name) => {
-                *self.counts.skipped.entry(name).or_default() += 1;
+            // Float samples would be wrong without these.
+            RecordKind::Deletions | RecordKind::SamplesWithStarts => {
+                self.counts.needed = Some(kind.name());
                 Ok(())
             }
-            RecordKind::Needed(name) => {
-                self.counts.needed = Some(name);
+            _ => {
+                *self.counts.skipped.entry(kind.name()).or_default() += 1;
                 Ok(())
             }
         }

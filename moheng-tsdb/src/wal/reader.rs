@@ -27,8 +27,6 @@ pub(crate) enum SegmentEvent<'a> {
     /// A whole record, decompressed.
     Record(&'a [u8]),
     Damage(Damage),
-    /// Something whole that this version cannot read; the reader does not go on.
-    Unsupported(&'static str),
     End,
 }
 
@@ -107,7 +105,6 @@ impl SegmentReader {
                         Step::Damage(damage) => return Ok(SegmentEvent::Damage(damage)),
                     }
                 }
-                Err(PageError::Zstd) => return Ok(SegmentEvent::Unsupported("zstd compression")),
                 Err(error) => {
                     self.position = page_end.min(self.buffer.len());
                     let begin = self.record.abandon().unwrap_or(offset);
@@ -152,7 +149,7 @@ enum Step {
 struct RecordAssembler {
     stored: Vec<u8>,
     plain: Vec<u8>,
-    is_compressed: bool,
+    compression: Compression,
     /// Where the record that is being put together begins.
     begin: Option<u64>,
     /// After damage, fragments that continue a lost record are expected and say nothing new.
@@ -181,9 +178,11 @@ impl RecordAssembler {
                 is_unfinished: false,
             });
         }
-        self.is_compressed = fragment.compression == Compression::Snappy;
+        self.compression = fragment.compression;
         match fragment.kind {
-            FragmentKind::Full if self.is_compressed => self.decompress(fragment.data, offset),
+            FragmentKind::Full if self.compression != Compression::None => {
+                self.decompress(fragment.data, offset)
+            }
             FragmentKind::Full => {
                 self.stored.extend_from_slice(fragment.data);
                 self.begin = None;
@@ -196,11 +195,11 @@ impl RecordAssembler {
             FragmentKind::Last => {
                 self.stored.extend_from_slice(fragment.data);
                 let stored = std::mem::take(&mut self.stored);
-                let step = if self.is_compressed {
-                    self.decompress(&stored, offset)
-                } else {
+                let step = if self.compression == Compression::None {
                     self.begin = None;
                     Step::Whole
+                } else {
+                    self.decompress(&stored, offset)
                 };
                 self.stored = stored;
                 step
@@ -210,7 +209,7 @@ impl RecordAssembler {
 
     fn decompress(&mut self, stored: &[u8], offset: u64) -> Step {
         let begin = self.begin.take().unwrap_or(offset);
-        match wal_page::decompress(stored, &mut self.plain) {
+        match wal_page::decompress(self.compression, stored, &mut self.plain) {
             Ok(()) => Step::Whole,
             Err(error) => Step::Damage(Damage {
                 offset: begin,
@@ -221,10 +220,9 @@ impl RecordAssembler {
     }
 
     fn whole(&self) -> &[u8] {
-        if self.is_compressed {
-            &self.plain
-        } else {
-            &self.stored
+        match self.compression {
+            Compression::None => &self.stored,
+            Compression::Snappy | Compression::Zstd => &self.plain,
         }
     }
 

@@ -112,7 +112,6 @@ fn rewrite(directory: &dyn Directory, path: &str, limit_bytes: u64) -> io::Resul
                 written += framed.len() as u64;
             }
             SegmentEvent::Damage(_) => {}
-            SegmentEvent::Unsupported(what) => return Err(io::Error::other(what)),
             SegmentEvent::End => break,
         }
     }
