@@ -2,12 +2,16 @@
 //!
 //! The series are shaped like Node Exporter's: two thirds never change or count slowly, the rest are counters and gauges that move.
 
+mod allocations;
+
 use std::sync::Arc;
 
 use moheng_metrics::testing::NodeWorkload;
 use moheng_metrics::{AppendBatch, SampleSink, SeriesRef};
 use moheng_tsdb::storage::MemoryDirectory;
 use moheng_tsdb::{Db, Error, Settings, WalSync};
+
+pub use allocations::{CountingAllocator, allocations_of};
 
 /// Time between scrapes, the 15 s of a small fleet.
 pub const INTERVAL_MS: i64 = 15_000;
