@@ -193,7 +193,8 @@ impl HistogramView<'_> {
     /// above zero.
     pub(super) fn one_sided(&self, bucket: Bucket<f64>) -> Bucket<f64> {
         if self.layout.is_custom() {
-            let is_lowest = bucket.lower == f64::NEG_INFINITY && bucket.upper > 0.0;
+            let is_lowest =
+                bucket.lower == f64::NEG_INFINITY && bucket.upper > 0.0 && bucket.upper.is_finite();
             return Bucket {
                 lower: if is_lowest { 0.0 } else { bucket.lower },
                 ..bucket

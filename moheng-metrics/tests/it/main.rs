@@ -1,5 +1,6 @@
 //! Integration tests of the crate.
 
 mod contract;
+mod histograms;
 mod patterns;
 mod text_format;
