@@ -48,6 +48,14 @@ pub(super) fn all_buckets(histogram: &HistogramMetric) -> impl Iterator<Item = C
     histogram.buckets.iter().map(Cow::Borrowed).chain(infinite)
 }
 
+/// The label of a bucket or a quantile, which the other lines of the metric do not have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bound {
+    /// `le` or `quantile`; `None` for metrics that are one number.
+    pub(super) label: Option<&'static str>,
+    pub(super) value: Option<FloatText>,
+}
+
 /// Writes the lines of one family.
 #[derive(Debug)]
 pub(super) struct FamilyWriter<'a, O> {
@@ -77,8 +85,8 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
         self.out.push("\n");
     }
 
-    /// Writes a series with the blank behind it; `bound` is the label of a bucket or quantile.
-    pub(super) fn series(&mut self, suffix: &str, labels: &Labels, bound: Option<(&str, FloatText)>) {
+    /// Writes a series with the blank behind it.
+    pub(super) fn series(&mut self, suffix: &str, labels: &Labels, bound: Bound) {
         let out = &mut *self.out;
         let mut separator = if self.is_plain {
             out.push(self.name);
@@ -91,14 +99,13 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
             out.push("\"");
             ","
         };
-        let bound_name = bound.as_ref().map(|(name, _)| *name);
-        push_labels(labels, bound_name, self.escaping, &mut separator, out);
-        if let Some((name, bound)) = &bound {
+        push_labels(labels, bound.label, self.escaping, &mut separator, out);
+        if let (Some(label), Some(value)) = (bound.label, &bound.value) {
             out.push(separator);
             separator = ",";
-            out.push(name);
+            out.push(label);
             out.push("=\"");
-            out.push_float(bound);
+            out.push_float(value);
             out.push("\"");
         }
         if separator == "," {
@@ -143,7 +150,7 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
     }
 }
 
-/// Writes all labels but the metric name, which the family gives, and the one that is called like the bound.
+/// Writes all labels but the metric name, which the family gives, and the one that is called like the bound's.
 fn push_labels<O: Output>(
     labels: &Labels,
     bound_name: Option<&str>,

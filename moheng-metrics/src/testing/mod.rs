@@ -2,7 +2,7 @@
 //!
 //! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts.
 //! * [`NodeWorkload`] generates series that look like a node's, [`random_histogram`] and [`HistogramSeries`] native histograms.
-//! * [`check_text`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing.
+//! * [`check_text`], [`check_openmetrics`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing.
 //! * [`ManualClock`] is a [`crate::Clock`] that tests move.
 
 #![expect(
@@ -14,6 +14,7 @@
 mod clock;
 mod generate;
 mod histograms;
+mod openmetrics_oracle;
 mod pattern_oracle;
 mod random;
 mod read;
@@ -24,6 +25,7 @@ mod text_oracle;
 pub use clock::ManualClock;
 pub use generate::NodeWorkload;
 pub use histograms::{HistogramSeries, random_float_histogram, random_histogram};
+pub use openmetrics_oracle::check_openmetrics;
 pub use pattern_oracle::check_pattern;
 pub use random::Random;
 pub use read::{assert_same, read_all};

@@ -271,7 +271,7 @@ impl Oracle<'_> {
     }
 }
 
-fn unescape(text: &str, escapes: &[char]) -> String {
+pub(super) fn unescape(text: &str, escapes: &[char]) -> String {
     let mut out = String::new();
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -285,7 +285,7 @@ fn unescape(text: &str, escapes: &[char]) -> String {
     out
 }
 
-fn float_bound(text: &str) -> String {
+pub(super) fn float_bound(text: &str) -> String {
     let Some(bound) = float(text) else {
         return text.to_owned();
     };

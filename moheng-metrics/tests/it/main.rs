@@ -1,6 +1,8 @@
 //! Integration tests of the crate.
 
 mod contract;
+mod exposition;
 mod histograms;
+mod otlp;
 mod patterns;
 mod text_format;

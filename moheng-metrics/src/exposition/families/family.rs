@@ -87,10 +87,7 @@ impl Family {
         sample: &TextSample<'_>,
         labels: &Labels,
     ) -> Result<(), ParseError> {
-        let bound_name = match role {
-            Role::Bucket | Role::Quantile => bound_label(self.kind),
-            _ => None,
-        };
+        let bound_name = bound_label(self.kind).filter(|_| role != Role::Number);
         let is_kept = |name: &str| name != METRIC_NAME && Some(name) != bound_name;
         let kept = Labels::from_sorted_pairs(labels.iter().filter(|(name, _)| is_kept(name)));
         if role == Role::Number {

@@ -72,10 +72,19 @@ impl<'a> StartTimes<'a> {
                 }
                 self.start_timestamp_ms = Some(timestamp(&mut ahead)?);
                 self.created_start = line_start;
+                let has_timestamp = ahead.eat(b' ');
+                if has_timestamp {
+                    timestamp(&mut ahead)?;
+                }
                 if !ahead.eat(b'\n') {
                     return Err(ahead.expected("the end of the line after the time"));
                 }
                 self.created_end = ahead.position();
+                if has_timestamp {
+                    // Behind it may be the same metric at another time, with another start.
+                    self.end = self.created_end;
+                    return Ok(());
+                }
             } else {
                 ahead.rest_of_line();
             }

@@ -1,7 +1,7 @@
 //! Metric families as OpenMetrics.
 
 use super::exemplar::fits;
-use crate::exposition::output::{FamilyWriter, Output, all_buckets};
+use crate::exposition::output::{Bound, FamilyWriter, Output, all_buckets};
 use crate::number::FloatText;
 use crate::{
     EscapingScheme, Exemplar, HistogramMetric, Metric, MetricFamily, MetricKind, MetricValue, NameKind,
@@ -55,7 +55,16 @@ fn is_unit(unit: &str, stem: &str) -> bool {
 }
 
 fn write_metric<O: Output>(writer: &mut FamilyWriter<'_, O>, kind: MetricKind, metric: &Metric) {
-    let mut lines = Lines { writer, metric };
+    let label = match &metric.value {
+        MetricValue::Number(_) => None,
+        MetricValue::Histogram(_) => Some("le"),
+        MetricValue::Summary(_) => Some("quantile"),
+    };
+    let mut lines = Lines {
+        writer,
+        metric,
+        label,
+    };
     match &metric.value {
         MetricValue::Number(value) => {
             let suffix = match kind {
@@ -87,13 +96,15 @@ fn write_metric<O: Output>(writer: &mut FamilyWriter<'_, O>, kind: MetricKind, m
 struct Lines<'a, 'w, O> {
     writer: &'a mut FamilyWriter<'w, O>,
     metric: &'a Metric,
+    /// The label of its buckets or quantiles.
+    label: Option<&'static str>,
 }
 
 impl<O: Output> Lines<'_, '_, O> {
     /// The count stands only beside a sum, the format says; the infinite bucket says the same.
     fn histogram(&mut self, histogram: &HistogramMetric, kind: MetricKind) {
         for bucket in all_buckets(histogram) {
-            let bound = Some(("le", bucket.upper_bound));
+            let bound = Some(bucket.upper_bound);
             self.number(
                 "_bucket",
                 bound,
@@ -116,16 +127,14 @@ impl<O: Output> Lines<'_, '_, O> {
 
     fn summary(&mut self, summary: &SummaryMetric) {
         for quantile in &summary.quantiles {
-            let bound = Some(("quantile", quantile.quantile));
-            self.number("", bound, quantile.value, None);
+            self.number("", Some(quantile.quantile), quantile.value, None);
         }
         self.number("_sum", None, summary.sum, None);
         self.number("_count", None, summary.count, None);
     }
 
-    fn number(&mut self, suffix: &str, bound: Option<(&str, f64)>, value: f64, exemplar: Option<&Exemplar>) {
-        let bound = bound.map(|(name, bound)| (name, FloatText::bound(bound)));
-        self.writer.series(suffix, &self.metric.labels, bound);
+    fn number(&mut self, suffix: &str, bound: Option<f64>, value: f64, exemplar: Option<&Exemplar>) {
+        self.series(suffix, bound);
         self.writer.float(value);
         self.timestamp(self.metric.timestamp_ms);
         if let Some(exemplar) = exemplar.filter(|exemplar| fits(&exemplar.labels)) {
@@ -139,10 +148,18 @@ impl<O: Output> Lines<'_, '_, O> {
     }
 
     fn created(&mut self, start_ms: i64) {
-        self.writer.series("_created", &self.metric.labels, None);
+        self.series("_created", None);
         self.writer.seconds(start_ms);
         self.timestamp(self.metric.timestamp_ms);
         self.writer.text("\n");
+    }
+
+    fn series(&mut self, suffix: &str, bound: Option<f64>) {
+        let bound = Bound {
+            label: self.label,
+            value: bound.map(FloatText::bound),
+        };
+        self.writer.series(suffix, &self.metric.labels, bound);
     }
 
     fn timestamp(&mut self, timestamp_ms: Option<i64>) {

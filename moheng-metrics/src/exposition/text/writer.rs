@@ -1,10 +1,8 @@
 //! [`write_text`]: metric families as text.
 
-use crate::exposition::output::{FamilyWriter, Output, all_buckets};
+use crate::exposition::output::{Bound, FamilyWriter, Output, all_buckets};
 use crate::number::FloatText;
-use crate::{
-    EscapingScheme, HistogramMetric, Metric, MetricFamily, MetricValue, NameKind, SummaryMetric, escape_name,
-};
+use crate::{EscapingScheme, Metric, MetricFamily, MetricValue, NameKind, escape_name};
 
 /// The content type of what [`write_text`] writes, as long as all names are plain.
 pub const TEXT_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,8 +44,12 @@ pub(in crate::exposition) fn write_families<O: Output>(
 }
 
 fn write_metric<O: Output>(writer: &mut FamilyWriter<'_, O>, metric: &Metric) {
-    let mut line = |suffix: &str, bound: Option<(&str, f64)>, value: f64| {
-        let bound = bound.map(|(name, bound)| (name, FloatText::new(bound)));
+    let mut line = |suffix: &str, label: Option<&'static str>, bound: Option<f64>, value: f64| {
+        let value_of_bound = bound.map(FloatText::new);
+        let bound = Bound {
+            label,
+            value: value_of_bound,
+        };
         writer.series(suffix, &metric.labels, bound);
         writer.float(value);
         if let Some(timestamp_ms) = metric.timestamp_ms {
@@ -57,27 +59,24 @@ fn write_metric<O: Output>(writer: &mut FamilyWriter<'_, O>, metric: &Metric) {
         writer.text("\n");
     };
     match &metric.value {
-        MetricValue::Number(value) => line("", None, *value),
-        MetricValue::Histogram(histogram) => write_histogram(histogram, line),
-        MetricValue::Summary(summary) => write_summary(summary, line),
+        MetricValue::Number(value) => line("", None, None, *value),
+        MetricValue::Histogram(histogram) => {
+            let mut line = |suffix: &str, bound, value| line(suffix, Some("le"), bound, value);
+            for bucket in all_buckets(histogram) {
+                line("_bucket", Some(bucket.upper_bound), bucket.cumulative_count);
+            }
+            if let Some(sum) = histogram.sum {
+                line("_sum", None, sum);
+            }
+            line("_count", None, histogram.count);
+        }
+        MetricValue::Summary(summary) => {
+            let mut line = |suffix: &str, bound, value| line(suffix, Some("quantile"), bound, value);
+            for quantile in &summary.quantiles {
+                line("", Some(quantile.quantile), quantile.value);
+            }
+            line("_sum", None, summary.sum);
+            line("_count", None, summary.count);
+        }
     }
-}
-
-fn write_histogram(histogram: &HistogramMetric, mut line: impl FnMut(&str, Option<(&str, f64)>, f64)) {
-    for bucket in all_buckets(histogram) {
-        let bound = Some(("le", bucket.upper_bound));
-        line("_bucket", bound, bucket.cumulative_count);
-    }
-    if let Some(sum) = histogram.sum {
-        line("_sum", None, sum);
-    }
-    line("_count", None, histogram.count);
-}
-
-fn write_summary(summary: &SummaryMetric, mut line: impl FnMut(&str, Option<(&str, f64)>, f64)) {
-    for quantile in &summary.quantiles {
-        line("", Some(("quantile", quantile.quantile)), quantile.value);
-    }
-    line("_sum", None, summary.sum);
-    line("_count", None, summary.count);
 }
