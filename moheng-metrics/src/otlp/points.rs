@@ -273,7 +273,8 @@ fn reset_hint(family: Family<'_, '_>) -> ResetHint {
 /// The number in plain digits, without an exponent: what Prometheus labels buckets and quantiles of OTLP with.
 fn plain(value: f64) -> String {
     if value.is_finite() {
-        return format!("{value}");
+        // Adding zero makes negative zero positive.
+        return format!("{}", value + 0.0);
     }
     let mut text = String::new();
     crate::format_float(value, &mut text);
