@@ -9,7 +9,7 @@ use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
 use crate::head::Head;
 use crate::storage::{Directory, Entry, File, OpenMode, list_or_empty};
-use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, repair_segment};
+use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, remove_unfinished, repair_segment};
 use crate::{Error, ReplayStats, WalSync};
 
 pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
@@ -38,10 +38,12 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let wal = if builder.is_read_only {
         None
     } else {
+        remove_unfinished(&**directory)?;
         repair(&**directory, &read.repairs)?;
         sync_last_segment(&**directory, &read.files, settings.wal_sync)?;
         Some(Wal::new(WalOptions {
             directory: Arc::clone(directory),
+            log: names::WAL,
             clock: Arc::clone(&builder.clock),
             policy: settings.wal_sync,
             segment_bytes: settings.wal_segment_bytes,

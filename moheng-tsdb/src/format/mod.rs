@@ -2,6 +2,8 @@
 
 mod bytes;
 mod checksum;
+pub(crate) mod chunk_snapshot;
+pub(crate) mod head_chunk_file;
 pub(crate) mod manifest;
 pub(crate) mod names;
 pub(crate) mod wal_annotations;

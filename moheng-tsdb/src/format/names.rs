@@ -13,11 +13,77 @@ pub(crate) const RESTORE_MARKER: &str = "restore.incomplete";
 /// Describes a backup; its last file to be written.
 pub(crate) const MANIFEST: &str = "manifest.json";
 
-const CHECKPOINT_PREFIX: &str = "checkpoint.";
+/// The files of a block, in its directory.
+pub(crate) const BLOCK_META: &str = "meta.json";
+/// The index of a block.
+pub(crate) const BLOCK_INDEX: &str = "index";
+/// The directory of a block's chunks.
+pub(crate) const BLOCK_CHUNKS: &str = "chunks";
+/// The deletions of a block.
+pub(crate) const BLOCK_TOMBSTONES: &str = "tombstones";
+/// Ends the name of a block that is being written.
+pub(crate) const CREATION_SUFFIX: &str = ".tmp-for-creation";
+/// Ends the name of a block that is being removed.
+pub(crate) const DELETION_SUFFIX: &str = ".tmp-for-deletion";
 
-/// The path of a segment of the write-ahead log.
-pub(crate) fn wal_segment(number: u32) -> String {
-    format!("{WAL}/{number:08}")
+/// Ends the name of what is being written.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+const CHECKPOINT_PREFIX: &str = "checkpoint.";
+const CHUNK_SNAPSHOT_PREFIX: &str = "chunk_snapshot.";
+/// The directory of mapped chunks.
+pub(crate) const HEAD_CHUNKS: &str = "chunks_head";
+
+/// The path of a segment of a log, [`WAL`] or [`LATE_SAMPLES_LOG`].
+pub(crate) fn segment(log: &str, number: u32) -> String {
+    format!("{log}/{number:08}")
+}
+
+/// The path of the checkpoint that covers the segments up to this number.
+pub(crate) fn checkpoint(last: u32) -> String {
+    format!("{WAL}/{CHECKPOINT_PREFIX}{last:08}")
+}
+
+/// The path of a file of mapped chunks; numbers begin with 1.
+pub(crate) fn head_chunk_file(number: u32) -> String {
+    format!("{HEAD_CHUNKS}/{number:06}")
+}
+
+/// The path of a chunk snapshot that holds the log up to this offset of this segment.
+pub(crate) fn chunk_snapshot(segment: u32, offset: u64) -> String {
+    format!("{CHUNK_SNAPSHOT_PREFIX}{segment:06}.{offset:010}")
+}
+
+/// The segment and offset of a chunk snapshot, from the name of its directory.
+pub(crate) fn chunk_snapshot_place(name: &str) -> Option<(u32, u64)> {
+    let (segment, offset) = name.strip_prefix(CHUNK_SNAPSHOT_PREFIX)?.split_once('.')?;
+    let offset = Some(offset).filter(|offset| offset.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((segment_number(segment)?, offset.parse().ok()?))
+}
+
+/// The path of a block's description.
+pub(crate) fn block_meta(block: &str) -> String {
+    format!("{block}/{BLOCK_META}")
+}
+
+/// The path of a block's index.
+pub(crate) fn block_index(block: &str) -> String {
+    format!("{block}/{BLOCK_INDEX}")
+}
+
+/// The path of the directory of a block's chunks.
+pub(crate) fn block_chunks(block: &str) -> String {
+    format!("{block}/{BLOCK_CHUNKS}")
+}
+
+/// The path of a file of a block's chunks; numbers begin with 1.
+pub(crate) fn chunk_file(block: &str, number: u32) -> String {
+    format!("{block}/{BLOCK_CHUNKS}/{number:06}")
+}
+
+/// The path of a block's deletions.
+pub(crate) fn block_tombstones(block: &str) -> String {
+    format!("{block}/{BLOCK_TOMBSTONES}")
 }
 
 /// The number of a segment, from its file name.
@@ -59,7 +125,17 @@ mod tests {
 
     #[test]
     fn names_are_recognised() {
-        assert_eq!(wal_segment(7), "wal/00000007");
+        assert_eq!(segment(WAL, 7), "wal/00000007");
+        assert_eq!(checkpoint(7), "wal/checkpoint.00000007");
+        assert_eq!(head_chunk_file(7), "chunks_head/000007");
+        assert_eq!(chunk_snapshot(12, 1234), "chunk_snapshot.000012.0000001234");
+        assert_eq!(
+            chunk_snapshot_place("chunk_snapshot.000012.0000001234"),
+            Some((12, 1234))
+        );
+        for name in ["chunk_snapshot.000012", "chunk_snapshot.000012.+1", "chunk_snapshot.12.3.tmp"] {
+            assert_eq!(chunk_snapshot_place(name), None, "{name}");
+        }
         assert_eq!(segment_number("00000012"), Some(12));
         for name in ["", "12.tmp", "-1", "+1", "99999999999", "checkpoint.00000001"] {
             assert_eq!(segment_number(name), None, "{name}");

@@ -29,7 +29,12 @@ pub(crate) struct LogFiles {
 impl LogFiles {
     /// Lists the log in `wal/`; foreign files there are ignored.
     pub(crate) fn list(directory: &dyn Directory) -> io::Result<Self> {
-        let entries = list_or_empty(directory, names::WAL)?;
+        Self::list_log(directory, names::WAL)
+    }
+
+    /// Lists the log in this directory, `wal/` or `wbl/`; foreign files there are ignored.
+    pub(crate) fn list_log(directory: &dyn Directory, log: &str) -> io::Result<Self> {
+        let entries = list_or_empty(directory, log)?;
         let checkpoint = entries
             .iter()
             .filter(|entry| entry.is_directory)
@@ -41,9 +46,9 @@ impl LogFiles {
             ..Self::default()
         };
         if let Some((_, name)) = checkpoint {
-            files.checkpoint = segments_in(directory, &format!("{}/{name}", names::WAL))?;
+            files.checkpoint = segments_in(directory, &format!("{log}/{name}"))?;
         }
-        files.segments = segments_in(directory, names::WAL)?;
+        files.segments = segments_in(directory, log)?;
         files.segments.retain(|segment| segment.number >= first);
         // Without a checkpoint a log may begin anywhere: older segments were dropped when their samples were.
         let mut expected = checkpoint.map_or_else(

@@ -1,5 +1,6 @@
 //! The write-ahead log: segments of records, written before memory changes, read at start.
 
+mod checkpoint;
 mod files;
 mod poison;
 mod reader;
@@ -7,6 +8,7 @@ mod repair;
 mod sync;
 mod writer;
 
+pub(crate) use checkpoint::{CheckpointCounts, Keep, remove_before, remove_unfinished, write_checkpoint};
 pub(crate) use files::{LogFiles, SegmentFile};
 pub(crate) use reader::{SegmentEvent, SegmentReader};
 pub(crate) use repair::{RepairPlan, repair_segment};

@@ -46,6 +46,13 @@ pub(crate) fn repair_segment(directory: &dyn Directory, plan: &RepairPlan) -> Re
     Ok(())
 }
 
+/// Copies a damaged segment to quarantine, whole.
+pub(super) fn set_aside(directory: &dyn Directory, path: &str) -> io::Result<()> {
+    let kept = quarantine(directory, path, 0)?;
+    tracing::warn!(segment = %path, quarantine = %kept, "a damaged segment is kept");
+    Ok(())
+}
+
 /// Copies the segment from `offset` on to a new file in quarantine and returns its path.
 fn quarantine(directory: &dyn Directory, path: &str, offset: u64) -> io::Result<String> {
     directory.create_directory(names::QUARANTINE)?;

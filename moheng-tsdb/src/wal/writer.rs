@@ -15,6 +15,8 @@ use crate::{Error, WalStats, WalSync};
 #[derive(Debug)]
 pub(crate) struct WalOptions {
     pub(crate) directory: Arc<dyn Directory>,
+    /// The directory of the log, `wal` or `wbl`; it is there.
+    pub(crate) log: &'static str,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policy: WalSync,
     pub(crate) segment_bytes: u64,
@@ -30,6 +32,7 @@ pub(crate) struct WalOptions {
 #[derive(Debug)]
 pub(crate) struct Wal {
     directory: Arc<dyn Directory>,
+    log: &'static str,
     policy: WalSync,
     segment_bytes: u64,
     /// The size of the segments from before opening.
@@ -72,6 +75,7 @@ impl Wal {
         let poison = Arc::new(Poison::default());
         Self {
             directory: options.directory,
+            log: options.log,
             policy: options.policy,
             segment_bytes: options.segment_bytes,
             size_before_bytes: options.size_bytes,
@@ -215,7 +219,7 @@ impl Wal {
         }
         if let Err(error) = segment.file.append(&writer.framed) {
             // The next record must follow the last whole one, or no reader finds it.
-            let path = names::wal_segment(segment.number);
+            let path = names::segment(self.log, segment.number);
             if let Err(error) = segment.file.truncate(segment.size_bytes) {
                 tracing::error!(segment = %path, %error, "cannot cut a failed write; starting a new segment");
                 writer.segment = None;
@@ -231,18 +235,18 @@ impl Wal {
     /// Creates the next segment. Its name is durable before anything is in it.
     fn start_segment(&self, writer: &mut Writer) -> Result<(), Error> {
         let number = writer.next_number;
-        let path = names::wal_segment(number);
+        let path = names::segment(self.log, number);
         let file = match self.directory.open(&path, OpenMode::Create) {
             // Left by an attempt of ours whose directory sync failed is impossible: that poisons.
             Err(error) => return Err(Error::io(format!("creating {path}"))(error)),
             Ok(file) => file,
         };
-        if let Err(error) = self.directory.sync_directory(names::WAL) {
+        if let Err(error) = self.directory.sync_directory(self.log) {
             self.poison.set(format!(
                 "a sync of the directory {} failed: {error}; reopen the database",
-                names::WAL
+                self.log
             ));
-            return Err(Error::io(format!("syncing {}", names::WAL))(error));
+            return Err(Error::io(format!("syncing {}", self.log))(error));
         }
         writer.next_number = number
             .checked_add(1)

@@ -22,6 +22,7 @@ impl Store {
         let directory = MemoryDirectory::new();
         crate::storage::Directory::create_directory(&directory, "wal").unwrap();
         let wal = Wal::new(WalOptions {
+            log: "wal",
             directory: Arc::new(directory),
             clock: Arc::new(ManualClock::new(0)),
             policy: WalSync::Os,
