@@ -95,6 +95,8 @@ fn compacted(histogram: &FloatHistogram) -> FloatHistogram {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn sums_are_those_of_maps(seed: u64) {
         let mut random = Random::new(seed);
@@ -527,7 +529,8 @@ fn equality_does_not_see_how_buckets_are_written_down() {
         )
     };
     assert!(one.view().is_equal(&same.view()));
-    let changes: [(&str, fn(&mut FloatHistogram)); 6] = [
+    type Change = fn(&mut FloatHistogram);
+    let changes: [(&str, Change); 6] = [
         ("count", |histogram| histogram.count += 1.0),
         ("sum", |histogram| histogram.sum = f64::NAN),
         ("zero count", |histogram| histogram.zero_count = 1.0),
