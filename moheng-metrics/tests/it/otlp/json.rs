@@ -249,16 +249,24 @@ fn double(value: f64) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    text(&digits)
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    text(&digits.concat())
 }
 
+/// Without padding.
 fn base64(bytes: &[u8]) -> String {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
-    let digits = bits.as_bytes().chunks(6).map(|chunk| {
-        let bits = format!("{:0<6}", std::str::from_utf8(chunk).unwrap());
-        char::from(alphabet[usize::from_str_radix(&bits, 2).unwrap()])
+    let alphabet: Vec<char> = ('A'..='Z')
+        .chain('a'..='z')
+        .chain('0'..='9')
+        .chain(['+', '/'])
+        .collect();
+    let bits: Vec<u8> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
+        .collect();
+    let digits = bits.chunks(6).map(|chunk| {
+        let value = chunk.iter().fold(0, |value, bit| value << 1 | usize::from(*bit));
+        alphabet[value << (6 - chunk.len())]
     });
     text(&digits.collect::<String>())
 }

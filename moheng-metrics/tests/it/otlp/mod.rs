@@ -22,6 +22,7 @@ fn text(key: &str, value: &str) -> String {
     format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
 }
 
+#[expect(clippy::panic, reason = "the request is part of the test")]
 fn translated(json: &str, options: &OtlpOptions) -> Translation {
     translate_json(json.as_bytes(), options).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
@@ -51,7 +52,8 @@ fn lines(translation: &Translation) -> Vec<String> {
         }
         for sample in &series.histograms {
             let ExposedNativeHistogram::Integer(histogram) = &sample.value else {
-                panic!("OTLP has integer histograms only");
+                lines.push("a float histogram".to_owned());
+                continue;
             };
             let layout = &histogram.layout;
             let spans = |spans: &[moheng_metrics::histogram::BucketSpan]| -> Vec<(i32, u32)> {

@@ -101,6 +101,11 @@ fn metrics() {
     );
     check(Counter, ("n", "1"), ["n_total", "n_total", "n", "n"]);
     check(Sum, ("n", "1"), ["n", "n", "n", "n"]);
+}
+
+#[test]
+fn metrics_with_other_units_and_characters() {
+    use Kind::{Counter, Gauge};
     check(
         Gauge,
         ("speed", "m/s"),
