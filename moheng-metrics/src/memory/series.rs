@@ -179,9 +179,17 @@ fn hint_of_first(hint: ResetHint) -> ResetHint {
 }
 
 fn hint_after(last: &FloatHistogram, now: &FloatHistogram) -> ResetHint {
+    // That there was none is seen, not believed.
+    let seen = HistogramView {
+        reset_hint: match now.reset_hint {
+            ResetHint::NotReset => ResetHint::Unknown,
+            hint => hint,
+        },
+        ..now.view()
+    };
     let is_counter = last.reset_hint != ResetHint::Gauge && now.reset_hint != ResetHint::Gauge;
     let is_alive = !last.is_stale() && !now.is_stale();
-    if is_counter && is_alive && !now.view().is_reset_since(&last.view()) {
+    if is_counter && is_alive && !seen.is_reset_since(&last.view()) {
         ResetHint::NotReset
     } else {
         hint_of_first(now.reset_hint)

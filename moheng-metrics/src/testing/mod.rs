@@ -1,6 +1,7 @@
 //! Contract suites and helpers for tests. No stability promise.
 //!
-//! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts.
+//! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts, [`histogram_suite`],
+//!   [`start_timestamp_suite`], [`exemplar_suite`] and [`metadata_suite`] one that stores more than floats.
 //! * [`NodeWorkload`] generates series that look like a node's, [`random_histogram`] and [`HistogramSeries`] native histograms.
 //! * [`check_text`], [`check_openmetrics`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing.
 //! * [`ManualClock`] is a [`crate::Clock`] that tests move.
@@ -12,23 +13,29 @@
 )]
 
 mod clock;
+mod companion_suites;
 mod generate;
+mod histogram_suite;
 mod histograms;
 mod openmetrics_oracle;
 mod pattern_oracle;
 mod random;
 mod read;
+mod read_samples;
 mod sink_suite;
 mod source_suite;
 mod text_oracle;
 
 pub use clock::ManualClock;
+pub use companion_suites::{exemplar_suite, metadata_suite, start_timestamp_suite};
 pub use generate::NodeWorkload;
+pub use histogram_suite::histogram_suite;
 pub use histograms::{HistogramSeries, random_float_histogram, random_histogram};
 pub use openmetrics_oracle::check_openmetrics;
 pub use pattern_oracle::check_pattern;
 pub use random::Random;
 pub use read::{assert_same, read_all};
+pub use read_samples::{ReadHistogram, ReadSample, ReadValue, assert_same_samples, read_all_samples};
 pub use sink_suite::sink_suite;
 pub use source_suite::source_suite;
 pub use text_oracle::check_text;

@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use moheng_metrics::testing::{sink_suite, source_suite};
+use moheng_metrics::testing::{
+    exemplar_suite, histogram_suite, metadata_suite, sink_suite, source_suite, start_timestamp_suite,
+};
 use moheng_metrics::{
     AppendBatch, Appended, MemorySource, SampleBuffer, SampleCursor, SampleError, SampleSink, Select,
     SelectedSeries, SeriesCursor, SeriesKey, SeriesRef, SeriesSource, SinkError, SourceError,
@@ -16,6 +18,26 @@ fn memory_source_is_a_sink() {
 #[test]
 fn memory_source_is_a_source() {
     source_suite(&MemorySource::new);
+}
+
+#[test]
+fn memory_source_stores_histograms() {
+    histogram_suite(&MemorySource::new);
+}
+
+#[test]
+fn memory_source_stores_start_timestamps() {
+    start_timestamp_suite(&MemorySource::new, true);
+}
+
+#[test]
+fn memory_source_stores_exemplars() {
+    exemplar_suite(&MemorySource::new, &MemorySource::exemplars);
+}
+
+#[test]
+fn memory_source_stores_metadata() {
+    metadata_suite(&MemorySource::new, &MemorySource::metadata);
 }
 
 /// A way to break the contract.
