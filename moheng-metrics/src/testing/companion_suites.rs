@@ -11,6 +11,12 @@ use crate::{
 /// A whole number of hours; all that the suites append lies within the hour after it, which every sink takes.
 const BASE_MS: i64 = 1_700_006_400_000;
 
+/// Reads the exemplars that a selection asks for, by series.
+pub type ReadExemplars<S> = dyn Fn(&S, &Select) -> Vec<(Labels, Vec<Exemplar>)>;
+
+/// Reads the metadata of the series that a selection matches.
+pub type ReadMetadata<S> = dyn Fn(&S, &Select) -> Vec<(Labels, Metadata)>;
+
 /// Holds a store of start timestamps to the contracts of [`SampleSink`] and [`SeriesSource`], for floats and, with
 /// `histograms`, native histograms.
 ///
@@ -20,8 +26,9 @@ const BASE_MS: i64 = 1_700_006_400_000;
 ///
 /// When the store breaks a contract; the message says how.
 pub fn start_timestamp_suite<S: SeriesSource + SampleSink>(make: &dyn Fn() -> S, histograms: bool) {
+    type BeforeMs = fn(i64) -> i64;
     // The start of each sample, in milliseconds before the first one; 0 when not known.
-    let patterns: [(&str, fn(i64) -> i64); 5] = [
+    let patterns: [(&str, BeforeMs); 5] = [
         ("constant", |_| 5_000),
         ("restarts", |number| 5_000 - number / 50 * 50_000),
         ("sometimes", |number| if number % 7 < 3 { 0 } else { 9_000 }),
@@ -44,10 +51,7 @@ pub fn start_timestamp_suite<S: SeriesSource + SampleSink>(make: &dyn Fn() -> S,
 /// # Panics
 ///
 /// When the store breaks the contract; the message says how.
-pub fn exemplar_suite<S: SampleSink>(
-    make: &dyn Fn() -> S,
-    read: &dyn Fn(&S, &Select) -> Vec<(Labels, Vec<Exemplar>)>,
-) {
+pub fn exemplar_suite<S: SampleSink>(make: &dyn Fn() -> S, read: &ReadExemplars<S>) {
     exemplars_come_back(&make(), read);
     exemplars_need_their_series(&make(), read);
     exemplars_ascend_by_time(&make(), read);
@@ -62,10 +66,7 @@ pub fn exemplar_suite<S: SampleSink>(
 /// # Panics
 ///
 /// When the store breaks the contract; the message says how.
-pub fn metadata_suite<S: SampleSink>(
-    make: &dyn Fn() -> S,
-    read: &dyn Fn(&S, &Select) -> Vec<(Labels, Metadata)>,
-) {
+pub fn metadata_suite<S: SampleSink>(make: &dyn Fn() -> S, read: &ReadMetadata<S>) {
     let store = make();
     let (a, b, unknown) = (series("a"), series("b"), series("unknown"));
     let known = |kind, help: &str| Metadata {
@@ -241,7 +242,7 @@ fn with_series<S: SampleSink>(store: &S, labels: &Labels) {
     assert_eq!(append(store, &batch).accepted(), 1, "a good sample is rejected");
 }
 
-fn exemplars_come_back<S: SampleSink>(store: &S, read: &dyn Fn(&S, &Select) -> Vec<(Labels, Vec<Exemplar>)>) {
+fn exemplars_come_back<S: SampleSink>(store: &S, read: &ReadExemplars<S>) {
     let (a, b) = (series("a"), series("b"));
     let exemplars: Vec<Exemplar> = (0..10_i32)
         .map(|number| exemplar(&format!("t{number}"), f64::from(number)))
@@ -288,10 +289,7 @@ fn exemplars_come_back<S: SampleSink>(store: &S, read: &dyn Fn(&S, &Select) -> V
     assert_eq!(read(store, &none), [], "exemplars outside the range");
 }
 
-fn exemplars_need_their_series<S: SampleSink>(
-    store: &S,
-    read: &dyn Fn(&S, &Select) -> Vec<(Labels, Vec<Exemplar>)>,
-) {
+fn exemplars_need_their_series<S: SampleSink>(store: &S, read: &ReadExemplars<S>) {
     let outcome = put(store, &series("unknown"), BASE_MS, &exemplar("t", 1.0));
     assert_eq!(
         outcome,
@@ -305,10 +303,7 @@ fn exemplars_need_their_series<S: SampleSink>(
     );
 }
 
-fn exemplars_ascend_by_time<S: SampleSink>(
-    store: &S,
-    read: &dyn Fn(&S, &Select) -> Vec<(Labels, Vec<Exemplar>)>,
-) {
+fn exemplars_ascend_by_time<S: SampleSink>(store: &S, read: &ReadExemplars<S>) {
     let labels = series("m");
     with_series(store, &labels);
     let (one, two) = (exemplar("one", 1.0), exemplar("two", 2.0));
@@ -334,10 +329,7 @@ fn exemplars_ascend_by_time<S: SampleSink>(
     );
 }
 
-fn long_exemplars_are_rejected<S: SampleSink>(
-    store: &S,
-    read: &dyn Fn(&S, &Select) -> Vec<(Labels, Vec<Exemplar>)>,
-) {
+fn long_exemplars_are_rejected<S: SampleSink>(store: &S, read: &ReadExemplars<S>) {
     let labels = series("m");
     with_series(store, &labels);
     // With the eight characters of the name that makes 128, then 129.

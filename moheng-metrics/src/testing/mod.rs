@@ -27,7 +27,7 @@ mod source_suite;
 mod text_oracle;
 
 pub use clock::ManualClock;
-pub use companion_suites::{exemplar_suite, metadata_suite, start_timestamp_suite};
+pub use companion_suites::{ReadExemplars, ReadMetadata, exemplar_suite, metadata_suite, start_timestamp_suite};
 pub use generate::NodeWorkload;
 pub use histogram_suite::histogram_suite;
 pub use histograms::{HistogramSeries, random_float_histogram, random_histogram};

@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use moheng_metrics::histogram::ResetHint;
 use moheng_metrics::testing::{
     exemplar_suite, histogram_suite, metadata_suite, sink_suite, source_suite, start_timestamp_suite,
 };
 use moheng_metrics::{
-    AppendBatch, Appended, MemorySource, SampleBuffer, SampleCursor, SampleError, SampleSink, Select,
-    SelectedSeries, SeriesCursor, SeriesKey, SeriesRef, SeriesSource, SinkError, SourceError,
+    AppendBatch, Appended, Exemplar, MemorySource, SampleBuffer, SampleCursor, SampleError, SampleSink,
+    Select, SelectedSeries, SeriesCursor, SeriesKey, SeriesRef, SeriesSource, SinkError, SourceError,
 };
 
 #[test]
@@ -63,6 +64,14 @@ enum Fault {
     StartIsExclusive,
     UnsortedNames,
     UnsortedSeries,
+    // Of a store of more than floats:
+    AcceptsBadHistograms,
+    DeniesResets,
+    LosesBuckets,
+    LosesFlavours,
+    LosesStarts,
+    MovesExemplars,
+    RejectsMetadata,
 }
 
 struct Faulty {
@@ -78,10 +87,37 @@ impl SampleSink for Faulty {
                 .entries
                 .retain(|entry| matches!(entry.series, SeriesKey::Labels(_)));
         }
+        let moved: Vec<Exemplar> = batch
+            .exemplars
+            .iter()
+            .map(|entry| entry.exemplar.clone())
+            .collect();
+        match self.fault {
+            Fault::LosesStarts => {
+                changed.start_timestamps_ms.clear();
+                changed
+                    .histograms
+                    .iter_mut()
+                    .for_each(|entry| entry.start_timestamp_ms = 0);
+            }
+            Fault::MovesExemplars => {
+                for (entry, moved) in changed.exemplars.iter_mut().zip(moved.iter().rev()) {
+                    (entry.exemplar, entry.timestamp_ms) = (moved, entry.timestamp_ms + 1);
+                }
+            }
+            Fault::RejectsMetadata => changed.metadata.truncate(1),
+            _ => {}
+        }
         let mut appended = self.store.append(&changed)?;
         appended
+            .metadata_outcomes
+            .resize(batch.metadata.len(), Err(SampleError::Unsupported));
+        if self.fault == Fault::AcceptsBadHistograms {
+            appended.histogram_outcomes.fill(Ok(SeriesRef(1)));
+        }
+        appended
             .outcomes
-            .resize(batch.len(), Err(SampleError::UnknownReference));
+            .resize(batch.entries.len(), Err(SampleError::UnknownReference));
         for outcome in &mut appended.outcomes {
             *outcome = match (self.fault, *outcome) {
                 (Fault::AcceptsDuplicates, Err(SampleError::DuplicateTimestamp))
@@ -195,6 +231,19 @@ impl SampleCursor for FaultySamples<'_> {
         if self.fault == Fault::LosesSigns {
             buffer.floats.values.iter_mut().for_each(|value| *value += 0.0);
         }
+        let histograms = std::mem::take(&mut buffer.histograms);
+        for (index, (timestamp_ms, mut view)) in histograms.iter().enumerate() {
+            match self.fault {
+                Fault::DeniesResets => view.reset_hint = ResetHint::NotReset,
+                Fault::LosesBuckets => view.positive = &[],
+                Fault::LosesFlavours => view.is_integer = false,
+                _ => {}
+            }
+            buffer.histograms.push(timestamp_ms, view);
+            buffer
+                .histograms
+                .set_start_timestamp_ms(histograms.start_timestamp_ms(index));
+        }
         Ok(has_more || self.fault == Fault::EmptyBatches)
     }
 }
@@ -238,4 +287,31 @@ fn the_suites_notice_every_fault() {
         let result = catch_unwind(AssertUnwindSafe(|| source_suite(&make(fault))));
         assert!(result.is_err(), "source_suite does not notice {fault:?}");
     }
+    for fault in [AcceptsBadHistograms, DeniesResets, LosesBuckets, LosesFlavours] {
+        let result = catch_unwind(AssertUnwindSafe(|| histogram_suite(&make(fault))));
+        assert!(result.is_err(), "histogram_suite does not notice {fault:?}");
+    }
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        start_timestamp_suite(&make(LosesStarts), false)
+    }));
+    assert!(
+        result.is_err(),
+        "start_timestamp_suite does not notice {LosesStarts:?}"
+    );
+    let exemplars = |faulty: &Faulty, select: &Select| faulty.store.exemplars(select);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        exemplar_suite(&make(MovesExemplars), &exemplars)
+    }));
+    assert!(
+        result.is_err(),
+        "exemplar_suite does not notice {MovesExemplars:?}"
+    );
+    let metadata = |faulty: &Faulty, select: &Select| faulty.store.metadata(select);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        metadata_suite(&make(RejectsMetadata), &metadata)
+    }));
+    assert!(
+        result.is_err(),
+        "metadata_suite does not notice {RejectsMetadata:?}"
+    );
 }
