@@ -12,7 +12,9 @@ use crate::wal::{SegmentEvent, SegmentReader};
 
 pub use chunks::{ChunkBuilder, ChunkEncoding, decode_chunk};
 
-pub use records::recode_record;
+pub use records::{
+    annotation_records, deletion_record, histogram_record, mapped_chunk_file, recode_record, series_record,
+};
 
 /// Appends what adds a record, not compressed, to a segment of `segment_bytes` bytes.
 pub fn frame_record(record: &[u8], segment_bytes: u64, out: &mut Vec<u8>) {

@@ -1,13 +1,19 @@
 //! Records of the log.
 
+use moheng_metrics::{Exemplar, HistogramValue, Labels, Metadata};
+
+use super::chunks::ChunkEncoding;
 use crate::format::DecodeError;
+use crate::format::head_chunk_file::{self, MappedChunk};
 use crate::format::wal_annotations::{ExemplarsEncoder, put_metadata, read_exemplars, read_metadata};
-use crate::format::wal_histograms::{HistogramsEncoder, read_histograms};
+use crate::format::wal_histograms::{HistogramsEncoder, kind_of, read_histograms};
 use crate::format::wal_record::{
-    RecordKind, put_deletion, put_mapped_chunk, put_series, read_deletions, read_mapped_chunks, read_series,
-    record_kind,
+    LoggedDeletion, RecordKind, put_deletion, put_mapped_chunk, put_series, read_deletions,
+    read_mapped_chunks, read_series, record_kind,
 };
-use crate::format::wal_samples::{SamplesEncoder, StartedSamplesEncoder, read_samples, read_started_samples};
+use crate::format::wal_samples::{
+    LoggedPlace, SamplesEncoder, StartedSamplesEncoder, read_samples, read_started_samples,
+};
 
 /// Decodes a record of the log and encodes what was found again; `None` when it is damaged.
 pub fn recode_record(record: &[u8]) -> Option<Vec<u8>> {
@@ -83,4 +89,71 @@ fn recode(kind: RecordKind, body: &[u8]) -> Result<Vec<u8>, DecodeError> {
         }
     }
     Ok(out)
+}
+
+/// A record of the log that names a series.
+pub fn series_record(reference: u64, labels: &Labels) -> Vec<u8> {
+    let pairs: Vec<(&str, &str)> = labels.iter().collect();
+    let mut out = Vec::new();
+    put_series(&mut out, reference, pairs.into_iter());
+    out
+}
+
+/// A record of the log with histograms (series reference, timestamp and start timestamp in milliseconds, value), which must be
+/// of one flavour and, without start timestamps, all or none with custom buckets; empty when there is none.
+pub fn histogram_record(histograms: &[(u64, i64, i64, HistogramValue<'_>)], has_starts: bool) -> Vec<u8> {
+    let Some(first) = histograms.first() else {
+        return Vec::new();
+    };
+    let mut encoder = HistogramsEncoder::new(kind_of(first.3, has_starts));
+    for &(reference, timestamp_ms, start_ms, value) in histograms {
+        let place = LoggedPlace {
+            reference,
+            timestamp_ms,
+            start_ms,
+        };
+        encoder.push(place, value);
+    }
+    encoder.record().to_vec()
+}
+
+/// A record of the log with an exemplar, and one with metadata.
+pub fn annotation_records(reference: u64, exemplar: &Exemplar, metadata: &Metadata) -> [Vec<u8>; 2] {
+    let mut encoder = ExemplarsEncoder::default();
+    let timestamp_ms = exemplar.timestamp_ms.unwrap_or_default();
+    encoder.push(reference, timestamp_ms, exemplar.value, &exemplar.labels);
+    let mut out = Vec::new();
+    put_metadata(&mut out, reference, metadata);
+    [encoder.record().to_vec(), out]
+}
+
+/// A record of the log that deletes samples of a series, from and to these milliseconds, both inclusive.
+pub fn deletion_record(reference: u64, start_ms: i64, end_ms: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_deletion(
+        &mut out,
+        LoggedDeletion {
+            reference,
+            start_ms,
+            end_ms,
+        },
+    );
+    out
+}
+
+/// A file of mapped chunks: series reference, first and last timestamp in milliseconds, encoding and bytes of each.
+pub fn mapped_chunk_file(chunks: &[(u64, (i64, i64), ChunkEncoding, Vec<u8>)]) -> Vec<u8> {
+    let mut out = head_chunk_file::header().to_vec();
+    for (reference, (start_ms, end_ms), encoding, data) in chunks {
+        let chunk = MappedChunk {
+            reference: *reference,
+            start_ms: *start_ms,
+            end_ms: *end_ms,
+            encoding: encoding.code(),
+            is_late: false,
+            data,
+        };
+        head_chunk_file::put_chunk(&mut out, &chunk);
+    }
+    out
 }
