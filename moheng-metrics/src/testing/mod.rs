@@ -3,7 +3,8 @@
 //! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts, [`histogram_suite`],
 //!   [`start_timestamp_suite`], [`exemplar_suite`] and [`metadata_suite`] one that stores more than floats.
 //! * [`NodeWorkload`] generates series that look like a node's, [`random_histogram`] and [`HistogramSeries`] native histograms.
-//! * [`check_text`], [`check_openmetrics`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing.
+//! * [`check_text`], [`check_openmetrics`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing;
+//!   [`check_histogram`] computes with any histograms.
 //! * [`ManualClock`] is a [`crate::Clock`] that tests move.
 
 #![expect(
@@ -15,6 +16,7 @@
 mod clock;
 mod companion_suites;
 mod generate;
+mod histogram_oracle;
 mod histogram_suite;
 mod histograms;
 mod openmetrics_oracle;
@@ -29,6 +31,7 @@ mod text_oracle;
 pub use clock::ManualClock;
 pub use companion_suites::{ReadExemplars, ReadMetadata, exemplar_suite, metadata_suite, start_timestamp_suite};
 pub use generate::NodeWorkload;
+pub use histogram_oracle::check_histogram;
 pub use histogram_suite::histogram_suite;
 pub use histograms::{HistogramSeries, random_float_histogram, random_histogram};
 pub use openmetrics_oracle::check_openmetrics;

@@ -11,7 +11,9 @@ use moheng_metrics::histogram::{
     BucketSpan, FloatHistogram, HistogramLayout, HistogramMean, HistogramSum, IntegerHistogram, MixedBuckets,
     ResetHint, counts_of_deltas, deltas_of_counts,
 };
-use moheng_metrics::testing::{HistogramSeries, Random, random_float_histogram, random_histogram};
+use moheng_metrics::testing::{
+    HistogramSeries, Random, check_histogram, random_float_histogram, random_histogram,
+};
 use proptest::prelude::*;
 
 use self::naive::Naive;
@@ -260,6 +262,11 @@ proptest! {
         prop_assert_eq!(counts_of_deltas(deltas_of_counts(&counts)).collect::<Vec<u64>>(), counts);
         let counts: Vec<u64> = counts_of_deltas(deltas.iter().copied()).collect();
         prop_assert_eq!(deltas_of_counts(&counts).collect::<Vec<i64>>(), deltas);
+    }
+
+    #[test]
+    fn no_observation_is_lost(data in prop::collection::vec(any::<u8>(), 0..200)) {
+        check_histogram(&data);
     }
 
     #[test]
