@@ -51,6 +51,15 @@ impl LabelsBuilder {
         self.set(name, "")
     }
 
+    /// Gives a label another name, replacing a label that had it. Nothing happens when the label is not set.
+    pub fn rename(&mut self, name: &str, new_name: &str) -> &mut Self {
+        if let Ok(index) = self.position(name) {
+            let (_, value) = self.pairs.remove(index);
+            self.set(new_name, &value);
+        }
+        self
+    }
+
     /// The value of a label, or `None` when it is not set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.position(name).ok().map(|index| self.pairs[index].1.as_str())
@@ -94,7 +103,7 @@ impl LabelsBuilder {
         let mut packed = Vec::with_capacity(
             self.pairs
                 .iter()
-                .map(|(name, value)| name.len() + value.len() + 8)
+                .map(|(name, value)| name.len() + value.len() + 2)
                 .sum(),
         );
         for (name, value) in &self.pairs {

@@ -2,23 +2,28 @@
 
 mod builder;
 mod escaping;
+mod iter;
 mod name;
+mod quote;
 mod symbols;
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use xxhash_rust::xxh64::Xxh64;
+
+use iter::{LONG_LENGTH_MARK, RawLabels};
+pub(crate) use quote::Quoted;
+
 pub use builder::LabelsBuilder;
 pub use escaping::{EscapingScheme, NameKind, UnknownScheme, escape_name, unescape_name};
+pub use iter::LabelsIter;
 pub use name::{ValidationScheme, is_valid_label_name, is_valid_metric_name};
 pub use symbols::SymbolTable;
 
 /// The label that holds the metric name.
 pub const METRIC_NAME: &str = "__name__";
-
-/// Lengths below this take one byte in the packed form; longer ones take this byte and three more.
-const LONG_LENGTH_MARK: u8 = 0xff;
 
 /// The longest name or value the packed form can hold.
 pub(crate) const MAX_TEXT_BYTES: usize = (1 << 24) - 1;
@@ -58,11 +63,24 @@ impl Labels {
     /// A pair with an empty value is left out, since Prometheus treats an empty label as absent. Of pairs with the same
     /// name the last one wins.
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
-        let mut builder = LabelsBuilder::new();
-        for (name, value) in pairs {
-            builder.set(name.as_ref(), value.as_ref());
+        let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        // Stable, so that of the same names the last one stays last.
+        pairs.sort_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+        let mut packed = Vec::with_capacity(
+            pairs
+                .iter()
+                .map(|(name, value)| name.as_ref().len() + value.as_ref().len() + 2)
+                .sum(),
+        );
+        for same_name in pairs.chunk_by(|a, b| a.0.as_ref() == b.0.as_ref()) {
+            if let Some((name, value)) = same_name.last()
+                && !value.as_ref().is_empty()
+            {
+                push_text(&mut packed, name.as_ref());
+                push_text(&mut packed, value.as_ref());
+            }
         }
-        builder.finish()
+        Self::from_packed(packed)
     }
 
     /// Builds a label set from pairs that are already sorted by name, unique and without empty values, skipping the
@@ -108,7 +126,7 @@ impl Labels {
 
     /// The labels as (name, value), ascending by name.
     pub fn iter(&self) -> LabelsIter<'_> {
-        LabelsIter { rest: self.packed() }
+        LabelsIter::new(self.packed())
     }
 
     /// The number of labels.
@@ -129,6 +147,22 @@ impl Labels {
     /// The xxHash64 (seed 0) of the packed form. It never changes between versions or platforms.
     pub fn stable_hash(&self) -> u64 {
         xxhash_rust::xxh64::xxh64(self.packed(), 0)
+    }
+
+    /// [`Labels::stable_hash`] of the set that has only those labels for whose names `keep` holds, without building it: for
+    /// sharding by some labels, or by all but some.
+    pub fn stable_hash_where(&self, mut keep: impl FnMut(&str) -> bool) -> u64 {
+        let mut hasher = Xxh64::new(0);
+        let mut rest = self.packed();
+        for (name, value) in self {
+            let length = packed_len(name) + packed_len(value);
+            let (label, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            rest = after;
+            if keep(name) {
+                hasher.update(label);
+            }
+        }
+        hasher.digest()
     }
 
     /// A builder that starts with these labels.
@@ -165,9 +199,9 @@ impl fmt::Display for Labels {
         for (index, (name, value)) in self.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             if is_valid_label_name(name) {
-                write!(f, "{separator}{name}={value:?}")?;
+                write!(f, "{separator}{name}={}", Quoted(value))?;
             } else {
-                write!(f, "{separator}{name:?}={value:?}")?;
+                write!(f, "{separator}{}={}", Quoted(name), Quoted(value))?;
             }
         }
         f.write_str("}")
@@ -189,23 +223,6 @@ impl<'a> IntoIterator for &'a Labels {
     }
 }
 
-/// Iterator over the labels of a [`Labels`] as (name, value), ascending by name.
-#[derive(Clone, Debug)]
-pub struct LabelsIter<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Iterator for LabelsIter<'a> {
-    type Item = (&'a str, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (name, rest) = take_text(self.rest)?;
-        let (value, rest) = take_text(rest)?;
-        self.rest = rest;
-        Some((name, value))
-    }
-}
-
 /// Texts longer than [`MAX_TEXT_BYTES`] are cut, so that what follows stays readable.
 fn push_text(packed: &mut Vec<u8>, text: &str) {
     let text = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
@@ -219,35 +236,14 @@ fn push_text(packed: &mut Vec<u8>, text: &str) {
     packed.extend_from_slice(text.as_bytes());
 }
 
-/// The labels of a packed form as bytes: names and values are not checked to be UTF-8 once more.
-struct RawLabels<'a>(&'a [u8]);
-
-impl<'a> Iterator for RawLabels<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (name, rest) = take_bytes(self.0)?;
-        let (value, rest) = take_bytes(rest)?;
-        self.0 = rest;
-        Some((name, value))
-    }
-}
-
-/// Splits the first text off a packed form, which holds only what [`push_text`] wrote.
-#[inline]
-fn take_bytes(packed: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&first, rest) = packed.split_first()?;
-    if first != LONG_LENGTH_MARK {
-        return rest.split_at_checked(usize::from(first));
-    }
-    let (bytes, rest) = rest.split_first_chunk::<3>()?;
-    rest.split_at_checked(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) as usize)
-}
-
-fn take_text(packed: &[u8]) -> Option<(&str, &[u8])> {
-    let (text, rest) = take_bytes(packed)?;
-    Some((std::str::from_utf8(text).ok()?, rest))
+/// How many bytes [`push_text`] makes of a text that it does not cut.
+fn packed_len(text: &str) -> usize {
+    let head = if text.len() < usize::from(LONG_LENGTH_MARK) {
+        1
+    } else {
+        4
+    };
+    head + text.len()
 }
 
 #[cfg(test)]
@@ -292,14 +288,40 @@ mod tests {
         assert!(ordered.is_sorted());
     }
 
+    /// The hashes come from another implementation of xxHash64.
     #[test]
     fn stable_hash_never_changes() {
-        assert_eq!(Labels::empty().stable_hash(), 0xef46_db37_51d8_e999);
-        let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
-        assert_eq!(labels.packed(), b"\x08__name__\x02up\x03job\x04node");
-        assert_eq!(
-            labels.stable_hash(),
-            xxhash_rust::xxh64::xxh64(b"\x08__name__\x02up\x03job\x04node", 0)
-        );
+        let long = "x".repeat(254);
+        let longer = "x".repeat(255);
+        for (pairs, hash) in [
+            (&[][..], 0xef46_db37_51d8_e999),
+            (&[("__name__", "up"), ("job", "node")], 0x169f_7118_f893_6ba5),
+            (&[("a", "\u{e9}")], 0x51a0_7d9b_a44b_9fe7),
+            (&[("a", long.as_str())], 0xd595_c508_2328_667a),
+            (&[("a", longer.as_str()), ("b", "y")], 0x2ff6_77c7_739c_8905),
+        ] {
+            let labels = Labels::from_pairs(pairs.iter().copied());
+            assert_eq!(labels.stable_hash(), hash, "{labels}");
+            assert_eq!(labels.stable_hash_where(|_| true), hash, "{labels}");
+        }
+        let up = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
+        assert_eq!(up.packed(), b"\x08__name__\x02up\x03job\x04node");
+        assert_eq!(up.stable_hash_where(|name| name == "job"), 0x0937_72d2_ee48_e5d1);
+        assert_eq!(up.stable_hash_where(|_| false), Labels::empty().stable_hash());
+    }
+
+    #[test]
+    fn values_are_quoted_as_go_does() {
+        for (value, expected) in [
+            ("a'b\"c\\d", r#""a'b\"c\\d""#),
+            ("\n\r\t\u{7}\u{8}\u{b}\u{c}", r#""\n\r\t\a\b\v\f""#),
+            ("\u{1}\u{7f}", r#""\x01\x7f""#),
+            ("\u{e9}e\u{301}\u{1f60a}", "\"\u{e9}e\u{301}\u{1f60a}\""),
+            ("\u{80}\u{a0}\u{ad}\u{200b}", r#""\u0080\u00a0\u00ad\u200b""#),
+            ("\u{e0001}", r#""\U000e0001""#),
+        ] {
+            let labels = Labels::from_pairs([("b.c", value)]);
+            assert_eq!(labels.to_string(), format!("{{\"b.c\"={expected}}}"));
+        }
     }
 }

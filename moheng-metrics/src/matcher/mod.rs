@@ -8,6 +8,7 @@ use std::fmt;
 
 pub use pattern::{CapturePattern, Pattern, PatternCaptures, PatternError};
 
+use crate::labels::Quoted;
 use crate::{Labels, METRIC_NAME};
 
 /// How a [`Matcher`] compares.
@@ -148,10 +149,10 @@ impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let needs_quotes = self.name != METRIC_NAME && !crate::is_valid_label_name(&self.name);
         if needs_quotes {
-            write!(f, "{:?}", self.name)?;
+            write!(f, "{}", Quoted(&self.name))?;
         } else {
             f.write_str(&self.name)?;
         }
-        write!(f, "{}{:?}", self.op.as_str(), self.value)
+        write!(f, "{}{}", self.op.as_str(), Quoted(&self.value))
     }
 }

@@ -3,6 +3,7 @@
 mod contract;
 mod exposition;
 mod histograms;
+mod labels;
 mod otlp;
 mod patterns;
 mod text_format;
