@@ -41,6 +41,8 @@
 //! [`SeriesSource`]: moheng_metrics::SeriesSource
 
 pub mod backup;
+pub mod block;
+pub mod compact;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -50,6 +52,7 @@ mod db;
 mod error;
 mod format;
 mod head;
+mod index;
 mod query;
 mod settings;
 mod stats;

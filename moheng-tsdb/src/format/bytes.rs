@@ -54,6 +54,17 @@ impl<'a> ByteReader<'a> {
         Ok(taken)
     }
 
+    /// Four bytes, most significant first.
+    #[inline]
+    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
+        let (taken, rest) = self
+            .rest
+            .split_first_chunk::<4>()
+            .ok_or(DecodeError::UnexpectedEnd)?;
+        self.rest = rest;
+        Ok(u32::from_be_bytes(*taken))
+    }
+
     /// Eight bytes, most significant first.
     #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {

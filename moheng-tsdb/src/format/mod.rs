@@ -1,11 +1,18 @@
 //! Codecs of what is on disk: pure functions over bytes, one file per structure.
 
+pub(crate) mod block_meta;
 mod bytes;
 mod checksum;
+pub(crate) mod chunk_file;
 pub(crate) mod chunk_snapshot;
 pub(crate) mod head_chunk_file;
+pub(crate) mod index_file;
+pub(crate) mod index_postings;
+pub(crate) mod index_series;
 pub(crate) mod manifest;
 pub(crate) mod names;
+pub(crate) mod tombstones;
+pub(crate) mod ulid;
 pub(crate) mod wal_annotations;
 pub(crate) mod wal_histograms;
 pub(crate) mod wal_page;

@@ -1,5 +1,10 @@
 //! Answers of the read seam.
 
+mod block_cursor;
 mod cursor;
+mod merge;
+mod rows;
 
+pub(crate) use block_cursor::BlockCursor;
 pub(crate) use cursor::HeadCursor;
+pub(crate) use merge::MergeCursor;

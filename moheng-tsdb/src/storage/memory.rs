@@ -34,6 +34,8 @@ struct Tree {
     live: Names,
     durable: Names,
     locked: BTreeSet<String>,
+    /// Directories renamed since the directory they are in was synced, from and to.
+    moved: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -106,6 +108,7 @@ impl MemoryDirectory {
                 live: names.clone(),
                 durable: names,
                 locked: BTreeSet::new(),
+                moved: Vec::new(),
             })),
         }
     }
@@ -130,8 +133,41 @@ fn is_reachable(directories: &BTreeSet<String>, path: &str) -> bool {
 }
 
 impl Names {
+    /// Gives all that is in the directory `from` paths in the directory `to`.
+    fn move_content(&mut self, from: &str, to: &str) {
+        let moved = |path: &String| {
+            let rest = path.strip_prefix(from).filter(|rest| rest.starts_with('/'))?;
+            Some(format!("{to}{rest}"))
+        };
+        self.files = std::mem::take(&mut self.files)
+            .into_iter()
+            .map(|(path, content)| (moved(&path).unwrap_or(path), content))
+            .collect();
+        self.directories = std::mem::take(&mut self.directories)
+            .into_iter()
+            .map(|path| moved(&path).unwrap_or(path))
+            .collect();
+    }
+
     fn has_directory(&self, path: &str) -> bool {
         path.is_empty() || self.directories.contains(path)
+    }
+}
+
+impl Tree {
+    /// The content is found under the new name at once, and after a power cut only once the parents are synced.
+    fn rename_directory(&mut self, from: &str, to: &str) -> io::Result<()> {
+        if self.live.files.contains_key(to) || self.live.directories.contains(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if to.strip_prefix(from).is_some_and(|rest| rest.starts_with('/')) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.live.directories.remove(from);
+        self.live.directories.insert(to.to_owned());
+        self.live.move_content(from, to);
+        self.moved.push((from.to_owned(), to.to_owned()));
+        Ok(())
     }
 }
 
@@ -222,6 +258,9 @@ impl Directory for MemoryDirectory {
         if !tree.live.has_directory(parent(to)) {
             return Err(io::ErrorKind::NotFound.into());
         }
+        if tree.live.directories.contains(from) {
+            return tree.rename_directory(from, to);
+        }
         let content = tree.live.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         tree.live.files.insert(to.to_owned(), content);
         Ok(())
@@ -259,6 +298,9 @@ impl Directory for MemoryDirectory {
         let is_here = |entry: &str| parent(entry) == path;
         tree.durable.files.retain(|entry, _| !is_here(entry));
         tree.durable.directories.retain(|entry| !is_here(entry));
+        for (from, to) in tree.moved.extract_if(.., |(_, to)| is_here(to)) {
+            tree.durable.move_content(&from, &to);
+        }
         for (entry, content) in tree.live.files.iter().filter(|(entry, _)| is_here(entry)) {
             tree.durable.files.insert(entry.clone(), Arc::clone(content));
         }

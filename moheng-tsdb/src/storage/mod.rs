@@ -1,5 +1,7 @@
 //! The only door to the disk: the [`Directory`] and [`File`] traits and what implements them.
 
+mod appender;
+mod blob;
 #[cfg(feature = "testing")]
 mod fault;
 mod memory;
@@ -11,6 +13,8 @@ use std::sync::Arc;
 
 #[cfg(feature = "testing")]
 pub use fault::{Fault, FaultDirectory};
+pub(crate) use appender::Appender;
+pub(crate) use blob::{Blob, Window};
 pub use memory::MemoryDirectory;
 pub use real::RealDirectory;
 
@@ -53,7 +57,7 @@ pub trait Directory: Debug + Send + Sync {
     /// Whatever the system says.
     fn create_directory(&self, path: &str) -> io::Result<()>;
 
-    /// Renames a file, replacing `to` when it exists.
+    /// Renames a file, replacing `to` when it exists, or a directory with all it contains, where `to` must not exist.
     ///
     /// # Errors
     ///
@@ -189,6 +193,22 @@ pub(crate) fn write_atomically(directory: &dyn Directory, path: &str, content: &
     drop(file);
     directory.rename(&temporary, path)?;
     directory.sync_directory(parent(path))
+}
+
+/// Removes a directory with all it contains; one that is not there is fine.
+pub(crate) fn remove_tree(directory: &dyn Directory, path: &str) -> io::Result<()> {
+    for entry in list_or_empty(directory, path)? {
+        let path = format!("{path}/{}", entry.name);
+        if entry.is_directory {
+            remove_tree(directory, &path)?;
+        } else {
+            directory.remove(&path)?;
+        }
+    }
+    match directory.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The directory a path is in.

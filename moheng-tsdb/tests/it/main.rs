@@ -6,6 +6,10 @@ mod support;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod block_damage;
+#[cfg(test)]
+mod blocks;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod directory;

@@ -1,0 +1,66 @@
+//! Copying samples from one buffer to another.
+
+use moheng_metrics::histogram::ResetHint;
+use moheng_metrics::{HistogramView, SampleBuffer};
+
+/// Appends the samples of `from` with `start_ms <= t <= end_ms` to `to`.
+pub(crate) fn append_range(from: &SampleBuffer, start_ms: i64, end_ms: i64, to: &mut SampleBuffer) {
+    let floats = &from.floats;
+    let first = floats.timestamps_ms.partition_point(|&time| time < start_ms);
+    let end = floats
+        .timestamps_ms
+        .partition_point(|&time| time <= end_ms)
+        .max(first);
+    let times = floats.timestamps_ms.get(first..end).unwrap_or_default();
+    if floats.start_timestamps_ms.is_empty() {
+        to.floats.timestamps_ms.extend_from_slice(times);
+        let values = floats.values.get(first..end).unwrap_or_default();
+        to.floats.values.extend_from_slice(values);
+    } else {
+        for index in first..end {
+            append_float(from, index, to);
+        }
+    }
+    let histograms = &from.histograms;
+    let first = histograms.timestamps_ms.partition_point(|&time| time < start_ms);
+    let end = histograms.timestamps_ms.partition_point(|&time| time <= end_ms);
+    for index in first..end {
+        append_histogram(from, index, to, false);
+    }
+}
+
+/// Appends the float at `index`.
+pub(crate) fn append_float(from: &SampleBuffer, index: usize, to: &mut SampleBuffer) {
+    let floats = &from.floats;
+    let (Some(&time), Some(&value)) = (floats.timestamps_ms.get(index), floats.values.get(index)) else {
+        return;
+    };
+    to.floats.push(time, value);
+    let start_timestamp_ms = floats.start_timestamp_ms(index);
+    if start_timestamp_ms != 0 {
+        to.floats.set_start_timestamp_ms(start_timestamp_ms);
+    }
+}
+
+/// Appends the histogram at `index`. With `has_other_predecessor` what it says about a counter reset since the sample
+/// before is forgotten, because that was another one.
+pub(crate) fn append_histogram(
+    from: &SampleBuffer,
+    index: usize,
+    to: &mut SampleBuffer,
+    has_other_predecessor: bool,
+) {
+    let histograms = &from.histograms;
+    let (Some(&time), Some(view)) = (histograms.timestamps_ms.get(index), histograms.get(index)) else {
+        return;
+    };
+    let reset_hint = match view.reset_hint {
+        ResetHint::Reset | ResetHint::NotReset if has_other_predecessor => ResetHint::Unknown,
+        other => other,
+    };
+    to.histograms.push(time, HistogramView { reset_hint, ..view });
+    let start_timestamp_ms = histograms.start_timestamp_ms(index);
+    if start_timestamp_ms != 0 {
+        to.histograms.set_start_timestamp_ms(start_timestamp_ms);
+    }
+}
