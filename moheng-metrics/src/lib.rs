@@ -43,11 +43,15 @@ mod metadata;
 mod number;
 mod sample;
 mod sink;
+mod snappy;
 mod source;
 
 pub mod exposition;
 pub mod histogram;
 pub mod otlp;
+pub mod protobuf;
+pub mod remote_read;
+pub mod remote_write;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -73,6 +77,7 @@ pub use sink::{
     AppendBatch, AppendEntry, Appended, ExemplarEntry, HistogramEntry, HistogramValue, MetadataEntry,
     SampleError, SampleOutcome, SampleSink, SeriesKey, SeriesRef, SinkError,
 };
+pub use snappy::{SnappyError, decode_snappy, decode_snappy_into, encode_snappy, encode_snappy_into};
 pub use source::{
     SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SeriesOrder, SeriesSource, SourceError,
 };
