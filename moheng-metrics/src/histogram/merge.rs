@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::bounds::{bucket_index, reduced_index};
 use super::buckets::Parts;
-use super::side::{Side, covers, for_each_pair};
+use super::side::{Positions, Side, covers, for_each_pair};
 use super::{BucketCount, BucketSpan, HistogramLayout, NativeHistogram, ResetHint};
 
 /// Histograms with exponential and with custom buckets have nothing in common that could be computed.
@@ -79,7 +79,7 @@ pub(super) fn add_buckets<Count: BucketCount>(
     }
     if layout.is_custom() {
         add(&mut ours.zero_count, theirs.zero_count);
-        return Ok(add_custom(ours, theirs, counted));
+        return Ok(add_custom(ours, theirs, counted, add));
     }
     add_exponential(ours, theirs, counted, add);
     Ok(false)
@@ -180,6 +180,17 @@ fn add_exponential<Count: BucketCount>(
     let (our_index, their_index) = (kept(parts.layout), kept(theirs.layout));
     let our_bucket = |(index, count)| our_index(index).map(|index| (index, count));
     let their_bucket = |(index, count)| their_index(index).map(|index| (index, counted(count)));
+    if schema == parts.layout.schema && zero_threshold == parts.layout.zero_threshold {
+        let placed = |(index, count)| their_index(index).map(|index| (index, count));
+        let positive = || theirs.positive_counts().filter_map(placed);
+        let negative = || theirs.negative_counts().filter_map(placed);
+        if has_room(&parts.layout.positive, positive()) && has_room(&parts.layout.negative, negative()) {
+            ours.zero_count = zero_count;
+            add_placed(&mut ours.positive, &ours.layout.positive, positive(), add);
+            add_placed(&mut ours.negative, &ours.layout.negative, negative(), add);
+            return;
+        }
+    }
     let positive = Side::merged(
         parts.positive_counts().filter_map(our_bucket),
         theirs.positive_counts().filter_map(their_bucket),
@@ -204,33 +215,39 @@ fn add_custom<Count: BucketCount>(
     ours: &mut NativeHistogram<Count>,
     theirs: Parts<'_, f64>,
     counted: impl Fn(f64) -> Count + Copy,
+    add: impl Fn(&mut Count, f64) + Copy,
 ) -> bool {
-    let parts = ours.parts();
-    let (our_bounds, their_bounds) = (&parts.layout.custom_bounds, &theirs.layout.custom_bounds);
+    let layout = Arc::clone(&ours.layout);
+    let (our_bounds, their_bounds) = (&layout.custom_bounds, &theirs.layout.custom_bounds);
     let is_same = our_bounds == their_bounds;
-    let bounds = if is_same {
-        our_bounds.clone()
-    } else {
-        common_bounds(our_bounds, their_bounds)
-    };
+    let common = (!is_same).then(|| common_bounds(our_bounds, their_bounds));
+    let bounds = common.as_ref().unwrap_or(our_bounds);
     let moved = |index, from: &[f64]| {
         if is_same {
             index
         } else {
-            mapped_index(index, from, &bounds)
+            mapped_index(index, from, bounds)
         }
     };
+    let their_counts = || {
+        let counts = theirs.positive_counts();
+        counts.map(|(index, count)| (moved(index, their_bounds), count))
+    };
+    if bounds == our_bounds && has_room(&layout.positive, their_counts()) {
+        add_placed(&mut ours.positive, &layout.positive, their_counts(), add);
+        return !is_same;
+    }
+    let our_counts = ours
+        .parts()
+        .positive_counts()
+        .map(|(index, count)| (moved(index, our_bounds), count));
     let side = Side::merged(
-        parts
-            .positive_counts()
-            .map(|(index, count)| (moved(index, our_bounds), count)),
-        theirs
-            .positive_counts()
-            .map(|(index, count)| (moved(index, their_bounds), counted(count))),
+        our_counts,
+        their_counts().map(|(index, count)| (index, counted(count))),
     );
     ours.layout = Arc::new(HistogramLayout {
         positive: side.spans,
-        ..HistogramLayout::custom(bounds)
+        ..HistogramLayout::custom(bounds.clone())
     });
     ours.positive = side.counts;
     ours.negative = Vec::new();
@@ -256,4 +273,24 @@ fn add_covered<Count>(
             add_all(ours, theirs, add);
         }
     });
+}
+
+/// Whether there is a bucket for all that are populated.
+fn has_room(spans: &[BucketSpan], mut buckets: impl Iterator<Item = (i32, f64)>) -> bool {
+    let mut positions = Positions::new(spans);
+    buckets.all(|(index, count)| count == 0.0 || positions.of(index).is_some())
+}
+
+fn add_placed<Count>(
+    ours: &mut [Count],
+    spans: &[BucketSpan],
+    buckets: impl Iterator<Item = (i32, f64)>,
+    add: impl Fn(&mut Count, f64),
+) {
+    let mut positions = Positions::new(spans);
+    for (index, count) in buckets.filter(|(_, count)| *count != 0.0) {
+        if let Some(our) = positions.of(index).and_then(|position| ours.get_mut(position)) {
+            add(our, count);
+        }
+    }
 }

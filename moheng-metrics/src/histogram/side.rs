@@ -136,6 +136,42 @@ pub(super) fn for_each_pair(
     }
 }
 
+/// Finds buckets by index, in ascending order.
+#[derive(Clone, Debug)]
+pub(super) struct Positions<'a> {
+    spans: std::slice::Iter<'a, BucketSpan>,
+    /// The indexes of the current span.
+    current: std::ops::Range<i64>,
+    /// Where that span's counts begin.
+    position: usize,
+    end: i64,
+}
+
+impl<'a> Positions<'a> {
+    pub(super) fn new(spans: &'a [BucketSpan]) -> Self {
+        Self {
+            spans: spans.iter(),
+            current: i64::MIN..i64::MIN,
+            position: 0,
+            end: 0,
+        }
+    }
+
+    /// The position of the count of the bucket at `index`, which must not be below the one asked for before.
+    #[inline]
+    pub(super) fn of(&mut self, index: i32) -> Option<usize> {
+        let index = i64::from(index);
+        while index >= self.current.end {
+            let span = self.spans.next()?;
+            self.position += (self.current.end - self.current.start) as usize;
+            let start = self.end + i64::from(span.offset);
+            self.end = start + i64::from(span.length);
+            self.current = start..self.end;
+        }
+        (index >= self.current.start).then(|| self.position + (index - self.current.start) as usize)
+    }
+}
+
 /// The indexes that spans stand for; empty spans are left out.
 fn ranges(spans: &[BucketSpan]) -> impl Iterator<Item = std::ops::Range<i64>> {
     let mut end = 0_i64;
@@ -177,6 +213,21 @@ mod tests {
         let merged = Side::merged([(1, 1), (4, 1)].into_iter(), [(0, 2), (1, 2), (2, 2)].into_iter());
         assert_eq!(merged.spans, spans(&[(0, 3), (1, 1)]));
         assert_eq!(merged.counts, [2, 3, 2, 1_u64]);
+    }
+
+    #[test]
+    fn positions_are_found() {
+        let spans = spans(&[(-3, 2), (0, 0), (1, 1), (0, 2), (4, 1)]);
+        let mut positions = Positions::new(&spans);
+        let found: Vec<Option<usize>> = (-4..10).map(|index| positions.of(index)).collect();
+        let some = |range: std::ops::Range<usize>| range.map(Some);
+        let expected = [None]
+            .into_iter()
+            .chain(some(0..2))
+            .chain([None])
+            .chain(some(2..5));
+        let expected = expected.chain([None; 4]).chain(some(5..6)).chain([None; 2]);
+        assert_eq!(found, expected.collect::<Vec<_>>());
     }
 
     #[test]

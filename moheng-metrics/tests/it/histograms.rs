@@ -221,7 +221,7 @@ proptest! {
     fn growing_counters_never_reset(seed: u64) {
         let mut series = HistogramSeries::counter(seed);
         let mut last = series.next_sample().to_float();
-        for _ in 0..30 {
+        for _ in 0..12 {
             let next = series.next_sample();
             prop_assert_eq!(next.validate(), Ok(()));
             let next = next.to_float();
@@ -250,7 +250,7 @@ proptest! {
     fn starting_again_is_a_reset(seed: u64) {
         let mut series = HistogramSeries::counter_with_resets(seed, 3);
         let mut last = series.next_sample().to_float();
-        for _ in 0..30 {
+        for _ in 0..12 {
             let next = series.next_sample().to_float();
             prop_assert!(!series.last_was_reset() || next.view().is_reset_since(&last.view()));
             last = next;
