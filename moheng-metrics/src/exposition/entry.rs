@@ -66,10 +66,7 @@ impl TextSample<'_> {
     ///
     /// When there is no metric name, a label appears twice or is longer than 16 MiB.
     pub fn labels(&self) -> Result<Labels, ParseError> {
-        let plain = std::str::from_utf8(self.series)
-            .ok()
-            .and_then(|series| decode_plain_series(series, self.kind));
-        if let Some(labels) = plain {
+        if let Some(labels) = decode_plain_series(self.series, self.kind) {
             return Ok(labels);
         }
         let labels = decode_series(&mut Scanner::new(self.before, self.series_start))?;

@@ -63,13 +63,13 @@ impl<'a> Reader<'a> {
             match entry {
                 TextEntry::Sample(sample) => self.add_sample(&sample)?,
                 TextEntry::Help { name, help } => {
-                    self.declared(&name).help = help.into_owned();
+                    self.commented(&name).help = help.into_owned();
                 }
                 TextEntry::Unit { name, unit } => {
-                    self.declared(&name).unit = unit.into_owned();
+                    self.commented(&name).unit = unit.into_owned();
                 }
                 TextEntry::Type { name, kind } => {
-                    let family = self.declared(&name);
+                    let family = self.commented(&name);
                     if !family.is_empty() && family.kind != kind {
                         let message = format!("the type of {name:?} comes after its samples");
                         return Err(self.error_in_last_line(message));
@@ -85,7 +85,16 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// The family that a line with `#` names.
+    /// The family that a line with `#` names. Many programs expose a gauge `a` and a counter `a_total`, which both are the
+    /// family `a` in OpenMetrics: there, comments after samples begin another one.
+    fn commented(&mut self, name: &str) -> &mut Family {
+        let found = self.by_name.get(name).and_then(|index| self.families.get(*index));
+        if self.is_openmetrics && found.is_some_and(|family| !family.is_empty()) {
+            self.by_name.remove(name);
+        }
+        self.declared(name)
+    }
+
     fn declared(&mut self, name: &str) -> &mut Family {
         let index = match self.by_name.get(name) {
             Some(index) => *index,

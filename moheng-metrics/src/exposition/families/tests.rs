@@ -123,6 +123,27 @@ fn openmetrics_names_its_families_without_suffix() {
 }
 
 #[test]
+fn a_gauge_and_a_counter_may_share_a_name() {
+    let shared = "# HELP a One.\n# TYPE a gauge\na 1\n# HELP a Two.\n# TYPE a counter\na_total 2\n# EOF\n";
+    let families = read(Format::OpenMetrics1_0_0, shared).unwrap();
+    let expected = [
+        MetricFamily::single("a", MetricKind::Gauge, "One.", 1.0),
+        MetricFamily::single("a_total", MetricKind::Counter, "Two.", 2.0),
+    ];
+    assert_eq!(families, expected);
+    let mut page = Vec::new();
+    crate::exposition::write(
+        Format::OpenMetrics1_0_0,
+        crate::EscapingScheme::AllowUtf8,
+        &families,
+        &mut page,
+    );
+    let unambiguous =
+        "# HELP a One.\n# TYPE a gauge\na 1\n# HELP a_total Two.\n# TYPE a_total unknown\na_total 2\n# EOF\n";
+    assert_eq!(String::from_utf8_lossy(&page), unambiguous);
+}
+
+#[test]
 fn what_is_not_a_whole_metric_is_refused() {
     let (text, openmetrics) = (Format::Text0_0_4, Format::OpenMetrics1_0_0);
     for (format, page, error) in [

@@ -1,13 +1,13 @@
 //! What the text formats share: characters, series, names of families, and what follows a series.
 //!
-//! `scanner` knows characters, `swar` finds many at once, `series` the grammar of `name{label="value"}`, `packed` decodes the usual
+//! `scanner` knows characters, `search` finds many at once, `series` the grammar of `name{label="value"}`, `packed` decodes the usual
 //! one fast, `comment` reads names and texts of lines that begin with `#`, `value` numbers and times.
 
 mod comment;
 mod packed;
 mod scanner;
+mod search;
 mod series;
-mod swar;
 mod value;
 
 pub(crate) use comment::{escaped_text, family_name};

@@ -11,8 +11,10 @@ const PACKED_BYTES: usize = 384;
 const LONG_TEXT_BYTES: usize = 255;
 
 /// The labels of a series without blanks, escapes and quoted names whose labels ascend by name; `None` for any other.
-pub(crate) fn decode_plain_series(series: &str, kind: MetricKind) -> Option<Labels> {
-    let bytes = series.as_bytes();
+pub(crate) fn decode_plain_series(bytes: &[u8], kind: MetricKind) -> Option<Labels> {
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+        return None;
+    }
     let bound_name = bound_label(kind).map(str::as_bytes);
     let mut at = plain_name_length(bytes, true)?;
     let mut packer = Packer {

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::swar::{find_quote_or_backslash, name_length};
+use super::search::{find_quote_or_escape, name_length};
 use crate::ParseError;
 
 /// How much of what was found an error message shows.
@@ -115,16 +115,22 @@ impl<'a> Scanner<'a> {
         let start = self.position;
         self.advance(1);
         let mut has_escapes = false;
-        while let Some(index) = find_quote_or_backslash(self.rest()) {
-            let is_end = self.rest().get(index) == Some(&b'"');
+        while let Some(index) = find_quote_or_escape(self.rest()) {
+            let found = self.rest().get(index);
             self.advance(index + 1);
-            if is_end {
-                let raw = self.since(start + 1);
-                let raw = raw.split_last().map_or(raw, |(_, raw)| raw);
-                return Ok(Quoted { raw, has_escapes });
+            match found {
+                Some(b'"') => {
+                    let raw = self.since(start + 1);
+                    let raw = raw.split_last().map_or(raw, |(_, raw)| raw);
+                    return Ok(Quoted { raw, has_escapes });
+                }
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.advance(1);
+                }
+                // The text format takes line feeds as they are; OpenMetrics does not, but knows only behind the series.
+                _ => {}
             }
-            has_escapes = true;
-            self.advance(1);
         }
         self.position = start;
         Err(self.error_here("the quote that opens here is never closed".to_owned()))

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::scanner::{Quoted, Scanner};
-use super::swar::{find_quote_or_backslash, name_length};
+use super::search::{find_quote_or_escape, name_length};
 use crate::labels::MAX_TEXT_BYTES;
 use crate::number::FloatText;
 use crate::{Labels, METRIC_NAME, MetricKind, ParseError, parse_float};
@@ -19,8 +19,8 @@ pub(crate) enum Part<'a> {
     Label(Quoted<'a>, Quoted<'a>),
 }
 
-/// The length of the series at the start of `text`, if it is written as nearly all are: without blanks, escapes and
-/// quoted names. Any other, and a wrong one, is left to [`scan_series`], which says what is wrong.
+/// The length of the series at the start of `text`, if it is written as nearly all are: without blanks, escapes, line
+/// feeds and quoted names. Any other, and a wrong one, is left to [`scan_series`], which says what is wrong.
 #[inline]
 pub(crate) fn plain_series_length(text: &[u8]) -> Option<usize> {
     let mut at = plain_name_length(text, true)?;
@@ -47,7 +47,7 @@ pub(crate) fn plain_label(text: &[u8]) -> Option<(usize, usize)> {
     let [b'=', b'"', value @ ..] = text.get(name_length..)? else {
         return None;
     };
-    let value_length = find_quote_or_backslash(value)?;
+    let value_length = find_quote_or_escape(value)?;
     (value.get(value_length) == Some(&b'"')).then_some((name_length, value_length))
 }
 
@@ -62,16 +62,22 @@ pub(crate) fn plain_name_length(text: &[u8], with_colon: bool) -> Option<usize> 
 #[inline]
 pub(crate) fn skip_series<const STRICT: bool>(scanner: &mut Scanner<'_>) -> Result<(), ParseError> {
     let start = scanner.position();
-    match plain_series_length(scanner.rest()) {
+    let plain_length = plain_series_length(scanner.rest());
+    match plain_length {
         Some(length) => scanner.advance(length),
         None => scan_series::<STRICT>(scanner, |_| ())?,
     }
     let series = scanner.since(start);
-    if let Err(error) = std::str::from_utf8(series) {
+    if !series.is_ascii()
+        && let Err(error) = std::str::from_utf8(series)
+    {
         let position = start + error.valid_up_to();
         return Err(scanner.error_at(position, "the series is not valid UTF-8".to_owned()));
     }
-    if STRICT && let Some(index) = memchr::memchr(b'\n', series) {
+    if STRICT
+        && plain_length.is_none()
+        && let Some(index) = memchr::memchr(b'\n', series)
+    {
         return Err(scanner.error_at(start + index, LINE_FEED_IN_VALUE.to_owned()));
     }
     Ok(())

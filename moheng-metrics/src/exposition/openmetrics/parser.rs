@@ -90,26 +90,31 @@ impl<'a> OpenMetricsParser<'a> {
 
     #[inline]
     fn entry(&mut self, expected_series: &[u8]) -> Result<Option<TextEntry<'a>>, ParseError> {
-        if let Some(start_times) = &mut self.start_times {
-            start_times.look_ahead(&mut self.scanner, self.kind)?;
+        if self.start_times.is_some() {
+            return self.entry_with_start(expected_series);
         }
         let kind = self.kind;
         let unusual = |scanner: &mut Scanner<'a>, start| sample_after_series(scanner, start, kind);
-        let sample = match expected_sample(&mut self.scanner, expected_series, kind, unusual) {
-            Some(sample) => sample,
-            None => match self.any_entry()? {
-                Some(TextEntry::Sample(sample)) => sample,
-                other => return Ok(other),
-            },
+        match expected_sample(&mut self.scanner, expected_series, kind, unusual) {
+            Some(sample) => Ok(Some(TextEntry::Sample(sample))),
+            None => self.any_entry(),
+        }
+    }
+
+    fn entry_with_start(&mut self, expected_series: &[u8]) -> Result<Option<TextEntry<'a>>, ParseError> {
+        let kind = self.kind;
+        if let Some(start_times) = &mut self.start_times {
+            start_times.look_ahead(&mut self.scanner, kind)?;
+        }
+        let unusual = |scanner: &mut Scanner<'a>, start| sample_after_series(scanner, start, kind);
+        let mut entry = match expected_sample(&mut self.scanner, expected_series, kind, unusual) {
+            Some(sample) => Some(TextEntry::Sample(sample)),
+            None => self.any_entry()?,
         };
-        let start_timestamp_ms = self
-            .start_times
-            .as_ref()
-            .and_then(|start_times| start_times.at(sample.series_start));
-        Ok(Some(TextEntry::Sample(TextSample {
-            start_timestamp_ms,
-            ..sample
-        })))
+        if let (Some(TextEntry::Sample(sample)), Some(start_times)) = (&mut entry, &self.start_times) {
+            sample.start_timestamp_ms = start_times.at(sample.series_start);
+        }
+        Ok(entry)
     }
 
     fn any_entry(&mut self) -> Result<Option<TextEntry<'a>>, ParseError> {

@@ -1,5 +1,7 @@
 //! [`StartTimes`]: finds the `_created` line of a metric before its samples are handed out.
 
+use memchr::memmem;
+
 use super::exemplar::timestamp;
 use crate::exposition::grammar::{Part, Scanner, scan_series};
 use crate::{MetricKind, ParseError};
@@ -18,6 +20,9 @@ pub(super) struct StartTimes<'a> {
     /// Where the `_created` line is.
     created_start: usize,
     created_end: usize,
+    /// Where the next `_created` is, and the end of the next line before a comment, where families end.
+    next_created: usize,
+    next_comment: usize,
     /// The series of the metric's first line, and that of the line it is compared with; kept for their memory.
     first: Series<'a>,
     other: Series<'a>,
@@ -53,6 +58,19 @@ impl<'a> StartTimes<'a> {
         (self.created_start, self.created_end, self.start_timestamp_ms) = (0, 0, None);
         let mut ahead = scanner.clone();
         self.end = ahead.position();
+        let next = |found: &mut usize, needle: &[u8]| {
+            if *found <= ahead.position() {
+                let rest = ahead.rest();
+                *found = ahead.position() + memmem::find(rest, needle).unwrap_or(rest.len());
+            }
+            *found
+        };
+        // Most families have no such line.
+        let comment = next(&mut self.next_comment, b"\n#");
+        if comment <= next(&mut self.next_created, CREATED) {
+            self.end = ahead.text().len().min(comment + 1);
+            return Ok(());
+        }
         if !self.first.read(&mut ahead, suffixes) {
             return Ok(());
         }

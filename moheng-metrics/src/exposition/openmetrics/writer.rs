@@ -1,5 +1,7 @@
 //! Metric families as OpenMetrics.
 
+use std::collections::HashSet;
+
 use super::exemplar::fits;
 use crate::exposition::output::{Bound, FamilyWriter, Output, all_buckets};
 use crate::number::FloatText;
@@ -10,17 +12,26 @@ use crate::{
 
 /// Appends `families` and the line that ends the exposition.
 ///
-/// The format wants counters that end in `_total` and info metrics that end in `_info`; any other is written as of an unknown type, and as
-/// a gauge, rather than under another name. A unit that the name does not end in is left out, and so are exemplars that are
+/// The format wants counters that end in `_total` and info metrics that end in `_info`, and names the family without; any other, and one
+/// whose family's name is taken then, is written as of an unknown type or as a gauge, rather than under another name. A unit that the name does not end in is left out, and so are exemplars that are
 /// too long or not of a counter or bucket.
 pub(in crate::exposition) fn write_families<O: Output>(
     families: &[MetricFamily],
     escaping: EscapingScheme,
     out: &mut O,
 ) {
+    let mut taken: HashSet<&str> = families
+        .iter()
+        .filter(|family| !matches!(family.kind, MetricKind::Counter | MetricKind::Info))
+        .map(|family| family.name.as_str())
+        .collect();
     for family in families.iter().filter(|family| !family.name.is_empty()) {
         let name = escape_name(&family.name, escaping, NameKind::Metric);
-        let (stem, kind) = stem_and_kind(&name, family.kind);
+        let (mut stem, mut kind) = stem_and_kind(&name, family.kind);
+        let raw_stem = stem_and_kind(&family.name, family.kind).0;
+        if matches!(kind, MetricKind::Counter | MetricKind::Info) && !taken.insert(raw_stem) {
+            (stem, kind) = (&name, without_suffix(kind));
+        }
         let mut writer = FamilyWriter::new(stem, escaping, out);
         if !family.help.is_empty() {
             writer.comment("# HELP ", &family.help, true);
@@ -38,14 +49,22 @@ pub(in crate::exposition) fn write_families<O: Output>(
 
 /// The family's name as this format has it, and a type that goes with it.
 fn stem_and_kind(name: &str, kind: MetricKind) -> (&str, MetricKind) {
-    let (suffix, other) = match kind {
-        MetricKind::Counter => ("_total", MetricKind::Untyped),
-        MetricKind::Info => ("_info", MetricKind::Gauge),
+    let suffix = match kind {
+        MetricKind::Counter => "_total",
+        MetricKind::Info => "_info",
         _ => return (name, kind),
     };
     match name.strip_suffix(suffix) {
         Some(stem) if !stem.is_empty() => (stem, kind),
-        _ => (name, other),
+        _ => (name, without_suffix(kind)),
+    }
+}
+
+/// The type that samples of this type have when they lack its suffix.
+fn without_suffix(kind: MetricKind) -> MetricKind {
+    match kind {
+        MetricKind::Info => MetricKind::Gauge,
+        _ => MetricKind::Untyped,
     }
 }
 
