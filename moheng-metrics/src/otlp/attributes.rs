@@ -84,11 +84,10 @@ pub(super) struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// What all series of a scope have in common.
-    pub(super) fn of_scope(
+    /// What all series of a resource have in common.
+    pub(super) fn of_resource(
         resource: Resource<'a>,
         identity: &'a Identity,
-        (scope, schema_url): (Scope<'a>, &'a str),
         options: &OtlpOptions,
         warnings: &mut Warnings,
     ) -> Result<Self, OtlpError> {
@@ -100,10 +99,21 @@ impl<'a> Candidates<'a> {
             }
         }
         all.push_identity(identity);
+        all.keep_last();
+        Ok(all)
+    }
+
+    /// What all series of a scope have in common beside that.
+    pub(super) fn of_scope(
+        scope: Scope<'a>,
+        schema_url: &'a str,
+        options: &OtlpOptions,
+    ) -> Result<Self, OtlpError> {
+        let mut all = Self::default();
         if options.promote_scope_metadata {
             all.push_scope(scope, schema_url, options)?;
+            all.keep_last();
         }
-        all.keep_last();
         Ok(all)
     }
 
@@ -166,19 +176,24 @@ impl<'a> Candidates<'a> {
         Ok(all)
     }
 
-    /// These and the attributes of a point, resolved.
-    pub(super) fn with_attributes(
-        &self,
+    /// Adds what other candidates say.
+    pub(super) fn extend(&mut self, others: &Self) -> Result<(), OtlpError> {
+        self.list.extend_from_slice(&others.list);
+        self.count(others.bytes)
+    }
+
+    /// Adds the attributes of a point.
+    pub(super) fn push_attributes(
+        &mut self,
         attributes: impl Iterator<Item = Result<KeyValue<'a>, OtlpError>>,
         options: &OtlpOptions,
         metric: &str,
         warnings: &mut Warnings,
-    ) -> Result<LabelPairs<'a>, OtlpError> {
-        let mut all = self.clone();
+    ) -> Result<(), OtlpError> {
         for pair in attributes {
-            all.push(Origin::Attribute, pair?, options, metric, warnings)?;
+            self.push(Origin::Attribute, pair?, options, metric, warnings)?;
         }
-        Ok(all.resolve())
+        Ok(())
     }
 
     /// One value per name.
@@ -231,18 +246,24 @@ impl<'a> Candidates<'a> {
         key: Cow<'a, str>,
         value: Cow<'a, str>,
     ) -> Result<(), OtlpError> {
-        self.bytes += name.len() + value.len() + 1;
-        if self.bytes > MAX_TEXT_BYTES {
-            return Err(OtlpError::TooLarge {
-                max_bytes: MAX_TEXT_BYTES,
-            });
-        }
+        self.count(name.len() + value.len() + 1)?;
         self.list.push(Candidate {
             name,
             origin,
             key,
             value,
         });
+        Ok(())
+    }
+
+    /// Refuses what may not fit into one label, were it all joined.
+    fn count(&mut self, bytes: usize) -> Result<(), OtlpError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_TEXT_BYTES {
+            return Err(OtlpError::TooLarge {
+                max_bytes: MAX_TEXT_BYTES,
+            });
+        }
         Ok(())
     }
 }

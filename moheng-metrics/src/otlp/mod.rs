@@ -29,6 +29,7 @@ mod name;
 mod options;
 mod output;
 mod points;
+mod response;
 mod translator;
 mod unit;
 mod value;
@@ -38,6 +39,7 @@ mod wire;
 pub use error::OtlpError;
 pub use options::{OtlpOptions, PromotedAttributes, TranslationStrategy, UnknownStrategy};
 pub use output::{TranslatedFloat, TranslatedHistogram, TranslatedSeries, Translation};
+pub use response::{encode_error, encode_response, encode_response_json};
 pub use warning::{Warning, WarningKind, Warnings};
 
 use translator::Translator;
@@ -60,5 +62,10 @@ pub fn translate(request: &[u8], options: &OtlpOptions) -> Result<Translation, O
 ///
 /// When the request cannot be read, or becomes larger than the options allow.
 pub fn translate_json(request: &[u8], options: &OtlpOptions) -> Result<Translation, OtlpError> {
-    translate(&json::to_protobuf(request)?, options)
+    let request = json::to_protobuf(request)?;
+    translate(&request, options).map_err(|error| match error {
+        // What is wrong now was at another place in the text.
+        OtlpError::Malformed { message, .. } => OtlpError::malformed(0, message),
+        too_large @ OtlpError::TooLarge { .. } => too_large,
+    })
 }

@@ -27,8 +27,8 @@ pub struct OtlpOptions {
     pub accept_delta: bool,
     /// How long before its samples `target_info` must have one, in milliseconds: half the query's lookback.
     pub target_info_interval_ms: i64,
-    /// A request that becomes more bytes of series than this is refused. Every series repeats its attributes, so a small
-    /// request can become a large one.
+    /// A request that becomes more bytes than this is refused, where every sample counts with its labels. Series repeat what
+    /// is said once about their resource, so a small request can become a large one.
     pub max_output_bytes: usize,
 }
 

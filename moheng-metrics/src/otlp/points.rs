@@ -2,7 +2,7 @@
 
 use super::attributes::Candidates;
 use super::histogram::{check_bounds, custom, native};
-use super::translator::{Family, Point, SAMPLE_BYTES, Translator, is_delta, to_ms};
+use super::translator::{Common, Family, Point, SAMPLE_BYTES, Translator, is_delta, to_ms};
 use super::value::push_hex;
 use super::wire::{
     DataKind, ExemplarMessage, ExponentialPoint, HistogramPointMessage, Message, NumberPoint, PointTime,
@@ -23,7 +23,7 @@ impl Translator<'_> {
         &mut self,
         family: Family<'a, '_>,
         message: Message<'a>,
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
     ) -> Placed {
         let number = NumberPoint::read(message)?;
         let value = match (number.value, number.time.is_stale) {
@@ -54,7 +54,7 @@ impl Translator<'_> {
         &mut self,
         family: Family<'a, '_>,
         message: Message<'a>,
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
     ) -> Placed {
         let summary = SummaryPoint::read(message)?;
         let Some(point) = self.place(family, (message, summary.time), common)? else {
@@ -72,7 +72,7 @@ impl Translator<'_> {
         &mut self,
         family: Family<'a, '_>,
         message: Message<'a>,
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
     ) -> Placed {
         let exponential = ExponentialPoint::read(message)?;
         let native = native(&exponential, reset_hint(family));
@@ -83,7 +83,7 @@ impl Translator<'_> {
         &mut self,
         family: Family<'a, '_>,
         message: Message<'a>,
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
     ) -> Placed {
         let histogram = HistogramPointMessage::read(message)?;
         if self.options.convert_histograms_to_nhcb {
@@ -111,15 +111,23 @@ impl Translator<'_> {
             self.push_float(family, point, "_sum", None, sum)?;
         }
         self.push_float(family, point, "_count", None, histogram.count as f64)?;
-        let mut exemplars = self.exemplars(family, point)?;
+        let (not_a_number, mut exemplars): (Vec<_>, Vec<_>) = self
+            .exemplars(family, point)?
+            .into_iter()
+            .partition(|(_, exemplar)| exemplar.value.is_nan());
+        // The least value last, where it is taken from.
+        exemplars.sort_by(|(_, a), (_, b)| b.value.total_cmp(&a.value));
         let mut cumulative_count = 0u64;
         for (bound, count) in histogram.bounds().zip(&histogram.bucket_counts) {
             cumulative_count = cumulative_count.saturating_add(*count);
-            let within: Vec<_> = exemplars
-                .extract_if(.., |(_, exemplar)| exemplar.value <= bound)
-                .collect();
+            let above = exemplars
+                .iter()
+                .rposition(|(_, exemplar)| exemplar.value > bound)
+                .map_or(0, |position| position + 1);
+            let within = exemplars.split_off(above);
             self.push_bucket(family, point, &plain(bound), cumulative_count, within)?;
         }
+        exemplars.extend(not_a_number);
         self.push_bucket(family, point, "+Inf", histogram.count, exemplars)
     }
 
@@ -158,7 +166,7 @@ impl Translator<'_> {
         &mut self,
         family: Family<'a, '_>,
         place: (Message<'a>, PointTime),
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
         histogram: Result<IntegerHistogram, WarningKind>,
     ) -> Placed {
         let histogram = match histogram {
@@ -222,9 +230,9 @@ impl Translator<'_> {
         message: ExemplarMessage<'_>,
     ) -> Result<Labels, OtlpError> {
         let warnings = &mut self.output.warnings;
-        let attributes = Candidates::default()
-            .with_attributes(message.attributes(), self.options, family.metric.name, warnings)?
-            .labels();
+        let mut attributes = Candidates::default();
+        attributes.push_attributes(message.attributes(), self.options, family.metric.name, warnings)?;
+        let attributes = attributes.resolve().labels();
         let mut ids = Labels::empty().to_builder();
         for (name, id, length) in [
             ("trace_id", message.trace_id, 16),

@@ -31,6 +31,15 @@ pub(super) struct Translator<'o> {
     /// Where each series is in the output.
     index: HashMap<Labels, usize>,
     output_bytes: usize,
+    /// Where the metadata of `target_info` is in the output.
+    target_info_metadata: Option<usize>,
+}
+
+/// What all series of a scope have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common<'a, 'c> {
+    resource: &'c Candidates<'a>,
+    scope: &'c Candidates<'a>,
 }
 
 /// The metric that is being translated.
@@ -69,6 +78,7 @@ impl<'o> Translator<'o> {
             output: Translation::default(),
             index: HashMap::new(),
             output_bytes: 0,
+            target_info_metadata: None,
         }
     }
 
@@ -90,14 +100,19 @@ impl<'o> Translator<'o> {
     fn resource(&mut self, resource_metrics: Message<'_>) -> Result<(), OtlpError> {
         let resource = resource_metrics.resource()?;
         let identity = Identity::of(resource)?;
+        let warnings = &mut self.output.warnings;
+        let promoted = Candidates::of_resource(resource, &identity, self.options, warnings)?;
         let mut range = None;
         for scope_metrics in resource_metrics.scope_metrics() {
             let scope_metrics = scope_metrics?;
-            let scope = scope_metrics.scope()?;
-            let warnings = &mut self.output.warnings;
-            let common = Candidates::of_scope(resource, &identity, scope, self.options, warnings)?;
+            let (scope, schema_url) = scope_metrics.scope()?;
+            let scope = Candidates::of_scope(scope, schema_url, self.options)?;
+            let common = Common {
+                resource: &promoted,
+                scope: &scope,
+            };
             for metric in scope_metrics.metrics() {
-                self.metric(&metric?, &common, &mut range)?;
+                self.metric(&metric?, common, &mut range)?;
             }
         }
         match range {
@@ -109,7 +124,7 @@ impl<'o> Translator<'o> {
     fn metric<'a>(
         &mut self,
         metric: &Metric<'a>,
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
         range: &mut Option<TimeRange>,
     ) -> Result<(), OtlpError> {
         let warnings = &mut self.output.warnings;
@@ -159,8 +174,8 @@ impl<'o> Translator<'o> {
         labels: Labels,
         metadata: usize,
     ) -> Result<&mut TranslatedSeries, OtlpError> {
-        self.charge(SAMPLE_BYTES)?;
-        let new_bytes = SERIES_BYTES + labels.packed().len();
+        // Labels count with every sample, since each took the work to make them.
+        self.charge(SAMPLE_BYTES + labels.packed().len())?;
         let position = match self.index.entry(labels) {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
@@ -173,7 +188,7 @@ impl<'o> Translator<'o> {
                     exemplars: Vec::new(),
                 });
                 entry.insert(position);
-                self.charge(new_bytes)?;
+                self.charge(SERIES_BYTES)?;
                 position
             }
         };
@@ -199,7 +214,7 @@ impl<'o> Translator<'o> {
         &mut self,
         family: Family<'a, '_>,
         (message, time): (Message<'a>, PointTime),
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
     ) -> Result<Option<Point<'a>>, OtlpError> {
         let name = family.metric.name;
         if time.time_ns == 0 {
@@ -212,11 +227,13 @@ impl<'o> Translator<'o> {
             && (family.data.kind != DataKind::Sum
                 || family.data.is_monotonic
                 || family.data.temporality == DELTA);
+        let mut candidates = common.resource.clone();
+        candidates.extend(common.scope)?;
         let attributes = family.data.attributes(message);
-        let warnings = &mut self.output.warnings;
+        candidates.push_attributes(attributes, self.options, name, &mut self.output.warnings)?;
         Ok(Some(Point {
             message,
-            labels: common.with_attributes(attributes, self.options, name, warnings)?,
+            labels: candidates.resolve(),
             timestamp_ms,
             start_timestamp_ms: if starts && start_timestamp_ms < timestamp_ms {
                 start_timestamp_ms
@@ -231,7 +248,7 @@ impl<'o> Translator<'o> {
         &mut self,
         family: Family<'a, '_>,
         message: Message<'a>,
-        common: &Candidates<'a>,
+        common: Common<'a, '_>,
         range: &mut Option<TimeRange>,
     ) -> Result<(), OtlpError> {
         let timestamp_ms = match family.data.kind {
@@ -285,14 +302,12 @@ impl<'o> Translator<'o> {
     }
 
     fn target_info_metadata(&mut self) -> usize {
-        let metadata = Metadata {
-            kind: MetricKind::Gauge,
-            unit: String::new(),
-            help: "Target metadata".to_owned(),
-        };
-        let known = self.output.metadata.iter().rposition(|known| *known == metadata);
-        known.unwrap_or_else(|| {
-            self.output.metadata.push(metadata);
+        *self.target_info_metadata.get_or_insert_with(|| {
+            self.output.metadata.push(Metadata {
+                kind: MetricKind::Gauge,
+                unit: String::new(),
+                help: "Target metadata".to_owned(),
+            });
             self.output.metadata.len() - 1
         })
     }

@@ -75,7 +75,7 @@ fn deeper(message: Message<'_>, depth: u32) -> Result<u32, OtlpError> {
 }
 
 /// Writes a JSON string as Go does: what HTML gives a meaning to is escaped too.
-fn push_quoted(text: &str, out: &mut String) {
+pub(super) fn push_quoted(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         match character {

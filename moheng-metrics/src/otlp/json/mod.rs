@@ -96,7 +96,7 @@ fn push_value(
     Ok(())
 }
 
-fn push_number(number: u32, value: u64, out: &mut Vec<u8>) {
+pub(super) fn push_number(number: u32, value: u64, out: &mut Vec<u8>) {
     push_varint(u64::from(number) << 3 | VARINT, out);
     push_varint(value, out);
 }
@@ -106,7 +106,7 @@ fn push_fixed(number: u32, value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-fn push_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn push_bytes(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
     push_varint(u64::from(number) << 3 | DELIMITED, out);
     push_varint(bytes.len() as u64, out);
     out.extend_from_slice(bytes);

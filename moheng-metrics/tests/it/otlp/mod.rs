@@ -1,5 +1,6 @@
 //! OTLP requests as series: what the specification says, and what no request may do.
 
+mod answers;
 mod golden;
 mod json;
 mod messages;
