@@ -401,6 +401,77 @@ fn a_sum_notices_resets_that_collide_behind_a_gauge() {
 }
 
 #[test]
+fn means_keep_their_precision_where_sums_overflow() {
+    #[track_caller]
+    fn check(counts: &[f64], sums: &[f64], expected: (f64, f64)) {
+        let mut mean = HistogramMean::new();
+        for (count, sum) in counts.iter().zip(sums) {
+            let layout = HistogramLayout::exponential(0, 0.0);
+            let histogram = FloatHistogram {
+                count: *count,
+                sum: *sum,
+                ..FloatHistogram::empty(layout)
+            };
+            assert_eq!(mean.add(histogram.view()), Ok(()));
+        }
+        let found = mean.value().map(|mean| (mean.count, mean.sum));
+        let is_near = |one: f64, two: f64| (one - two).abs() <= 1e-12 * two.abs();
+        let is_right =
+            found.is_some_and(|found| is_near(found.0, expected.0) && is_near(found.1, expected.1));
+        assert!(is_right, "{sums:?}: {found:?}, not {expected:?}");
+    }
+    check(&[1.0, 2.0, 3.0, 4.0], &[1.0, 1e100, 1.0, -1e100], (2.5, 0.5));
+    let large = [f64::MAX, 1e308, 1e-6, 1e-6, 1e-6, 1e-6, 1e-6];
+    let mean = 3.996_704_478_374_736_7e307;
+    check(
+        &large,
+        &[5.3, 1e100, 1.0, -1e100, 2.0, 0.0, 0.0],
+        (mean, 8.3 / 7.0),
+    );
+    check(
+        &large,
+        &[5.3, 1e100, -1e100, 1.0, 1e100, -1e100, 0.0],
+        (mean, 0.9),
+    );
+    check(&large, &[5.3, 1e100, -1e100, 1.0, 1e50, -1e50, 0.0], (mean, 0.9));
+    check(&[f64::MAX], &[5.0], (f64::MAX, 5.0));
+}
+
+#[test]
+fn histograms_are_written_for_people() {
+    let histogram = exponential(
+        0,
+        (0.001, 2.0),
+        &[(0, &[1.0, 0.0, 2.5])],
+        &[(1, &[3.0]), (4, &[0.0, 1e6])],
+    );
+    let text =
+        "{count:1.0000085e+06, sum:0, [-32,-16):1e+06, [-2,-1):3, [-0.001,0.001]:2, (0.5,1]:1, (2,4]:2.5}";
+    assert_eq!(histogram.to_string(), text);
+    assert_eq!(histogram.view().to_string(), text);
+    let notation = "{{count:1.0000085e+06 z_bucket:2 z_bucket_w:0.001 buckets:[1 0 2.5] \
+                    n_offset:1 n_buckets:[3 0 0 0 1e+06]}}";
+    assert_eq!(histogram.to_test_notation(), notation);
+    let nhcb = custom(&[5.0, 10.0], &[0.0, 2.0]).to_test_notation();
+    assert_eq!(
+        nhcb,
+        "{{schema:-53 count:2 custom_values:[5 10] offset:1 buckets:[2]}}"
+    );
+    let far = exponential(8, (0.0, 0.0), &[(-2_000_000, &[1.0]), (2_000_000, &[1.0])], &[]);
+    assert_eq!(far.to_test_notation(), far.to_string());
+    let whole = IntegerHistogram {
+        count: u64::MAX,
+        sum: f64::NAN,
+        zero_count: 1 << 60,
+        ..IntegerHistogram::empty(HistogramLayout::exponential(0, 0.0))
+    };
+    assert_eq!(
+        whole.to_string(),
+        "{count:18446744073709551615, sum:NaN, [-0,0]:1152921504606846976}"
+    );
+}
+
+#[test]
 fn custom_bounds_are_reconciled() {
     #[track_caller]
     fn check(one: &FloatHistogram, two: &FloatHistogram, expected: &FloatHistogram, reconciled: bool) {
