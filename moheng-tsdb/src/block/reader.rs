@@ -114,7 +114,7 @@ impl Block {
         changed.write(&*shared.directory, &shared.path)?;
         let total = changed.count();
         meta::update(&*shared.directory, &shared.path, |json| {
-            json.stats.num_tombstones = total
+            json.stats.num_tombstones = total;
         })?;
         *shared.tombstones.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
         Ok(count)
@@ -132,7 +132,7 @@ impl Block {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         meta::update(&*self.shared.directory, &self.shared.path, |json| {
-            json.compaction.failed = true
+            json.compaction.failed = true;
         })
     }
 

@@ -15,6 +15,9 @@ const TOMBSTONES_PER_SERIES_MAX: f64 = 0.05;
 /// Blocks of late samples are joined with the others; that is what they are for.
 const FROM_OUT_OF_ORDER: &str = "from-out-of-order";
 
+/// Finds blocks to compact among those with the same hints, ascending by time.
+type Step = fn(&[&BlockMeta], ranges_ms: &[i64]) -> Vec<Ulid>;
+
 /// How far blocks are joined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,7 +71,7 @@ pub fn plan(blocks: &[BlockMeta], settings: &CompactionSettings) -> Vec<Ulid> {
     for class in classes.values_mut() {
         class.sort_by_key(|block| (block.start_ms, block.ulid));
     }
-    let steps: [fn(&[&BlockMeta], &[i64]) -> Vec<Ulid>; 3] = [overlapping, filling_a_range, with_tombstones];
+    let steps: [Step; 3] = [overlapping, filling_a_range, with_tombstones];
     for step in steps {
         for class in classes.values() {
             let found = step(class, &settings.ranges_ms);

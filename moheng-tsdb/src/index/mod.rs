@@ -17,3 +17,6 @@ pub(crate) use reader::IndexReader;
 pub(crate) use series::SeriesReader;
 pub(crate) use verify::verify_index;
 pub(crate) use writer::IndexWriter;
+
+#[cfg(test)]
+mod tests;

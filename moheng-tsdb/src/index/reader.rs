@@ -20,7 +20,6 @@ pub(super) const MANY_LISTS_BYTES: usize = 64 << 10;
 pub(crate) struct IndexReader {
     pub(super) blob: Blob,
     pub(super) version: IndexVersion,
-    pub(super) contents: Contents,
     pub(super) symbols: Symbols,
     pub(super) table: PostingsTable,
 }
@@ -50,7 +49,6 @@ impl IndexReader {
             table: PostingsTable::load(&blob, contents.postings_offset_table, version)?,
             blob,
             version,
-            contents,
         })
     }
 

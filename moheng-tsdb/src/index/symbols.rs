@@ -49,11 +49,6 @@ impl Symbols {
         Ok(symbols)
     }
 
-    /// How many texts there are.
-    pub(super) fn count(&self) -> u32 {
-        self.count
-    }
-
     /// Memory held, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
         self.groups.capacity() * size_of::<u64>()

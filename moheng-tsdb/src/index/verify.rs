@@ -69,7 +69,9 @@ fn verify_postings(
             match index.read_postings(offset, &mut window, MANY_LISTS_BYTES, &mut series) {
                 Ok(()) => {
                     let mut found = Tally::default();
-                    series.iter().for_each(|&series| found.add(series));
+                    for &series in &series {
+                        found.add(series);
+                    }
                     if found != known {
                         on_problem(format!(
                             "{path}: at byte {offset}: the postings of {name}={value:?} name {} series, not the {} that have \

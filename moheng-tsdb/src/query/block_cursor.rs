@@ -81,7 +81,7 @@ impl<'a> SeriesCursor<'a> for BlockCursor {
                 return Ok(None);
             };
             // A limit must count only series with samples.
-            if self.limit.is_some() && !is_sure && samples.clone_from_start().is_empty()? {
+            if self.limit.is_some() && !is_sure && samples.clone_from_start().has_none()? {
                 continue;
             }
             if let Some(limit) = &mut self.limit {
@@ -132,7 +132,7 @@ impl BlockSamples {
         Self::new(&self.block, self.chunks.clone(), Arc::clone(&self.deleted), range)
     }
 
-    fn is_empty(mut self) -> Result<bool, SourceError> {
+    fn has_none(mut self) -> Result<bool, SourceError> {
         let mut buffer = SampleBuffer::new();
         Ok(!self.read(&mut buffer)?)
     }

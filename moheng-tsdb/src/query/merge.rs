@@ -1,6 +1,6 @@
 //! [`MergeCursor`]: the series of several cursors as one selection; [`MergedSamples`]: the samples of several as one series.
 
-use moheng_metrics::{Labels, SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
+use moheng_metrics::{SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
 
 use super::rows::{append_float, append_histogram};
 
@@ -51,7 +51,7 @@ impl<'a> SeriesCursor<'a> for MergeCursor<'a> {
         }
         self.fill()?;
         let next = self.sources.iter().filter_map(|source| source.next.as_ref());
-        let Some(labels) = next.map(|series| &series.labels).min().map(Labels::clone) else {
+        let Some(labels) = next.map(|series| &series.labels).min().cloned() else {
             return Ok(None);
         };
         self.limit -= 1;

@@ -11,7 +11,7 @@ use crate::support::{content, series};
 
 fn write(directory: Arc<dyn Directory>, number: i64) -> Result<Option<BlockMeta>, Error> {
     let meta = BlockMeta::new(Ulid::new(number, 1), 0, 10_000);
-    let mut all: Vec<Labels> = (0..50).map(series).collect();
+    let mut all: Vec<Labels> = (0..12).map(series).collect();
     all.sort();
     let mut writer = BlockWriter::create(directory, meta)?;
     for (number, labels) in all.iter().enumerate() {

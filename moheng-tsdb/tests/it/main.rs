@@ -8,6 +8,8 @@ mod backup;
 #[cfg(test)]
 mod block_damage;
 #[cfg(test)]
+mod block_histograms;
+#[cfg(test)]
 mod blocks;
 #[cfg(test)]
 mod contract;

@@ -92,6 +92,6 @@ fn what_is_known_about_resets_ends_where_parts_change() {
     let hints: Vec<ResetHint> = (0..5)
         .map(|index| buffer.histograms.get(index).unwrap().reset_hint)
         .collect();
-    use ResetHint::{NotReset, Unknown};
-    assert_eq!(hints, [Unknown, NotReset, Unknown, NotReset, Unknown]);
+    let (known, unknown) = (ResetHint::NotReset, ResetHint::Unknown);
+    assert_eq!(hints, [unknown, known, unknown, known, unknown]);
 }
