@@ -292,7 +292,7 @@ fn the_suites_notice_every_fault() {
         assert!(result.is_err(), "histogram_suite does not notice {fault:?}");
     }
     let result = catch_unwind(AssertUnwindSafe(|| {
-        start_timestamp_suite(&make(LosesStarts), false)
+        start_timestamp_suite(&make(LosesStarts), false);
     }));
     assert!(
         result.is_err(),
@@ -300,7 +300,7 @@ fn the_suites_notice_every_fault() {
     );
     let exemplars = |faulty: &Faulty, select: &Select| faulty.store.exemplars(select);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        exemplar_suite(&make(MovesExemplars), &exemplars)
+        exemplar_suite(&make(MovesExemplars), &exemplars);
     }));
     assert!(
         result.is_err(),
@@ -308,7 +308,7 @@ fn the_suites_notice_every_fault() {
     );
     let metadata = |faulty: &Faulty, select: &Select| faulty.store.metadata(select);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        metadata_suite(&make(RejectsMetadata), &metadata)
+        metadata_suite(&make(RejectsMetadata), &metadata);
     }));
     assert!(
         result.is_err(),

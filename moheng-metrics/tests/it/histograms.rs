@@ -320,7 +320,7 @@ fn exercise(one: &FloatHistogram, two: &FloatHistogram) {
         one.to_test_notation(),
         first.classic_buckets().map(Iterator::count),
     );
-    let changes: [fn(&mut FloatHistogram); 7] = [
+    let changes: [Change; 7] = [
         |histogram| histogram.compact(1),
         |histogram| _ = histogram.reduce_schema(-2),
         |histogram| _ = histogram.limit_buckets(1),
@@ -594,6 +594,8 @@ fn division_by_zero_leaves_the_zero_bucket() {
     );
 }
 
+type Change = fn(&mut FloatHistogram);
+
 #[test]
 fn equality_does_not_see_how_buckets_are_written_down() {
     let one = exponential(1, (0.5, 2.0), &[(0, &[1.0, 0.0, 2.0])], &[(3, &[1.0])]);
@@ -607,7 +609,6 @@ fn equality_does_not_see_how_buckets_are_written_down() {
         )
     };
     assert!(one.view().is_equal(&same.view()));
-    type Change = fn(&mut FloatHistogram);
     let changes: [(&str, Change); 6] = [
         ("count", |histogram| histogram.count += 1.0),
         ("sum", |histogram| histogram.sum = f64::NAN),
