@@ -28,6 +28,10 @@ pub struct Settings {
     pub wal_segment_bytes: u64,
     /// What is too much. No limits by default.
     pub limits: Limits,
+    /// Whether start timestamps are stored. Without, the default, they are left out, and Prometheus 2 can read the data
+    /// directory; with, it takes Prometheus 3.11, and 3.14 where histograms have start timestamps. What is stored stays
+    /// readable here either way.
+    pub start_timestamps: bool,
 }
 
 impl Default for Settings {
@@ -36,6 +40,7 @@ impl Default for Settings {
             wal_sync: WalSync::default(),
             wal_segment_bytes: 128 << 20,
             limits: Limits::default(),
+            start_timestamps: false,
         }
     }
 }

@@ -9,8 +9,10 @@
 //! before, both from the second sample on as delta of delta; the sum is 64 bits, then XOR. Floats: everything is 64 bits,
 //! then XOR. A stale marker has no buckets and counts of zero, and only others follow it.
 
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use moheng_metrics::histogram::{HistogramLayout, NativeHistogram, ResetHint};
 use moheng_metrics::is_stale_nan;
 
@@ -131,6 +133,11 @@ impl<C: Count> HistogramAppender<C> {
         HEADER_BYTES + self.writer.size_bytes()
     }
 
+    /// Whether the chunk has room for start timestamps.
+    pub(crate) fn has_starts(&self) -> bool {
+        self.starts.is_some()
+    }
+
     pub(crate) fn sample_count(&self) -> u16 {
         self.sample_count
     }
@@ -140,44 +147,9 @@ impl<C: Count> HistogramAppender<C> {
         self.timestamp_ms
     }
 
-    /// What the chunk says about a counter reset before it.
-    pub(crate) fn reset(&self) -> ResetHint {
-        self.reset
-    }
-
     /// Memory held beside the struct itself, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.writer.capacity() + self.buckets.capacity() * size_of::<C::State>()
-    }
-
-    /// Whether `histogram` has the value of the newest sample, in the same buckets. Counts of 0 in buckets that only one of both
-    /// has make no difference.
-    pub(crate) fn is_newest(&self, histogram: &NativeHistogram<C>) -> bool {
-        if self.sample_count == 0 || self.sum.get().to_bits() != histogram.sum.to_bits() {
-            return false;
-        }
-        if histogram.is_stale() {
-            return true;
-        }
-        let is_same_kind = (self.reset == ResetHint::Gauge) == (histogram.reset_hint == ResetHint::Gauge);
-        if !is_same_kind
-            || !self.has_same_bounds(&histogram.layout)
-            || C::last(&self.count, C::default()) != histogram.count
-            || C::last(&self.zero_count, C::default()) != histogram.zero_count
-        {
-            return false;
-        }
-        let counts = self.last_counts();
-        let (positive, negative) = split(&counts, self.layout.positive_bucket_count());
-        let same = |old: Side<'_, C>, new: Side<'_, C>| {
-            let (mut spread_old, mut spread_new) = (Vec::new(), Vec::new());
-            spread(old, new.spans, &mut spread_old);
-            spread(new, old.spans, &mut spread_new);
-            spread_old == new.counts && spread_new == old.counts
-        };
-        let [old_positive, old_negative] = sides(&self.layout, positive, negative);
-        let [new_positive, new_negative] = sides(&histogram.layout, &histogram.positive, &histogram.negative);
-        same(old_positive, new_positive) && same(old_negative, new_negative)
     }
 
     /// Whether `histogram` can be added. It must be well formed: a count for each bucket of its layout.
@@ -207,14 +179,11 @@ impl<C: Count> HistogramAppender<C> {
         if !is_gauge && histogram.count < C::last(&self.count, C::default()) {
             return otherwise(ResetHint::Reset);
         }
-        if self.layout.schema != histogram.layout.schema
-            || self.layout.zero_threshold != histogram.layout.zero_threshold
-        {
+        // Prometheus says that other custom bounds are a reset; whoever reads can do better.
+        if !self.has_same_bounds(&histogram.layout) {
             return otherwise(ResetHint::Unknown);
         }
-        if !self.has_same_bounds(&histogram.layout)
-            || !is_gauge && histogram.zero_count < C::last(&self.zero_count, C::default())
-        {
+        if !is_gauge && histogram.zero_count < C::last(&self.zero_count, C::default()) {
             return otherwise(ResetHint::Reset);
         }
         let counts = self.last_counts();
@@ -344,6 +313,7 @@ impl<C: Count> HistogramAppender<C> {
         *self = again;
     }
 
+    /// Whether schema, zero threshold and custom bounds are the same.
     fn has_same_bounds(&self, layout: &HistogramLayout) -> bool {
         let bits = |bounds: &[f64]| bounds.iter().map(|bound| bound.to_bits()).collect::<Vec<_>>();
         self.layout.schema == layout.schema
@@ -364,6 +334,34 @@ impl<C: Count> HistogramAppender<C> {
         });
         counts.collect()
     }
+}
+
+/// The same number for histograms with the same value, whatever empty buckets they have besides, and with all likelihood
+/// another one for others.
+pub(crate) fn fingerprint<C: Count>(histogram: &NativeHistogram<C>) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    hasher.write_u8(u8::from(C::IS_INTEGER));
+    hasher.write_u64(histogram.sum.to_bits());
+    if histogram.is_stale() {
+        return hasher.finish();
+    }
+    let layout = &histogram.layout;
+    hasher.write_u8(u8::from(histogram.reset_hint == ResetHint::Gauge));
+    hasher.write_i8(layout.schema);
+    hasher.write_u64(layout.zero_threshold.to_bits());
+    hasher.write_u64(histogram.count.to_bits());
+    hasher.write_u64(histogram.zero_count.to_bits());
+    for bound in &layout.custom_bounds {
+        hasher.write_u64(bound.to_bits());
+    }
+    for side in sides(layout, &histogram.positive, &histogram.negative) {
+        for (number, count) in side.buckets().filter(|(_, count)| *count != C::default()) {
+            hasher.write_i64(number);
+            hasher.write_u64(count.to_bits());
+        }
+        hasher.write_u8(0);
+    }
+    hasher.finish()
 }
 
 fn split<C>(counts: &[C], positive: usize) -> (&[C], &[C]) {

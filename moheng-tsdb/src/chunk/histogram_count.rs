@@ -47,6 +47,9 @@ pub(crate) trait Count: Copy + Default + PartialEq + PartialOrd + Debug {
     fn last(state: &Self::State, neighbour: Self) -> Self;
 
     fn to_float(self) -> f64;
+
+    /// The same for the same count, whatever its kind.
+    fn to_bits(self) -> u64;
 }
 
 /// The last value and by how much it was more than the one before.
@@ -114,6 +117,10 @@ impl Count for u64 {
     fn to_float(self) -> f64 {
         self as f64
     }
+
+    fn to_bits(self) -> u64 {
+        self
+    }
 }
 
 impl Count for f64 {
@@ -162,6 +169,10 @@ impl Count for f64 {
     #[inline]
     fn to_float(self) -> f64 {
         self
+    }
+
+    fn to_bits(self) -> u64 {
+        Self::to_bits(self)
     }
 }
 

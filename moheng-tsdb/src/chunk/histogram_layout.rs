@@ -159,7 +159,7 @@ pub(super) struct Side<'a, C> {
 
 impl<C: Copy> Side<'_, C> {
     /// The buckets with their numbers, ascending.
-    fn buckets(&self) -> impl Iterator<Item = (i64, C)> {
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (i64, C)> {
         bucket_numbers(self.spans).zip(self.counts.iter().copied())
     }
 }

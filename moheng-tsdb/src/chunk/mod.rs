@@ -20,7 +20,7 @@ mod xor2;
 use moheng_metrics::SampleBuffer;
 use thiserror::Error;
 
-pub(crate) use histogram::{Fit, HistogramAppender};
+pub(crate) use histogram::{Fit, HistogramAppender, fingerprint};
 pub(crate) use histogram_count::Count;
 pub(crate) use histogram_decoder::HistogramDecoder;
 pub(crate) use xor::XorAppender;

@@ -28,7 +28,7 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         Some(prepare(&**directory)?)
     };
 
-    let head = Head::new(settings.limits);
+    let head = Head::new(settings.limits).with_starts(settings.start_timestamps);
     let begin = builder.clock.monotonic();
     let read = read_log(&**directory, &head)?;
     let mut replay = read.stats;

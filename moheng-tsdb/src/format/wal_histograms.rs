@@ -11,8 +11,8 @@
 
 use moheng_metrics::HistogramValue;
 use moheng_metrics::histogram::{
-    BucketSpan, CUSTOM_BUCKETS_SCHEMA, FloatHistogram, HistogramLayout, IntegerHistogram, MAX_SCHEMA,
-    MIN_SCHEMA, NativeHistogram, ResetHint,
+    BucketCount, BucketSpan, FloatHistogram, HistogramLayout, IntegerHistogram, MAX_SCHEMA, NativeHistogram,
+    ResetHint,
 };
 
 use super::wal_record::RecordKind;
@@ -82,14 +82,14 @@ impl HistogramsEncoder {
         self.kind
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.out.clear();
-        self.places = Places::default();
-    }
-
     /// The record; empty when there is no histogram.
     pub(crate) fn record(&self) -> &[u8] {
         &self.out
+    }
+
+    /// The record; empty when there is no histogram.
+    pub(crate) fn into_record(self) -> Vec<u8> {
+        self.out
     }
 
     pub(crate) fn push(&mut self, place: LoggedPlace, value: HistogramValue<'_>) {
@@ -237,7 +237,7 @@ pub(super) fn read_histogram(
     })
 }
 
-fn read_any<C: Copy + Default>(
+fn read_any<C: BucketCount + Copy + Default>(
     reader: &mut ByteReader<'_>,
     read_count: impl Fn(&mut ByteReader<'_>) -> Result<C, DecodeError>,
     read_bucket: impl Fn(&mut ByteReader<'_>, C) -> Result<C, DecodeError>,
@@ -248,11 +248,12 @@ fn read_any<C: Copy + Default>(
         3 => ResetHint::Gauge,
         _ => ResetHint::Unknown,
     };
-    let schema = i8::try_from(reader.signed_varint()?)
-        .ok()
-        .filter(|schema| (MIN_SCHEMA..=MAX_SCHEMA).contains(schema) || *schema == CUSTOM_BUCKETS_SCHEMA)
-        .ok_or(DecodeError::Invalid("unknown histogram schema"))?;
+    const UNKNOWN_SCHEMA: DecodeError = DecodeError::Invalid("unknown histogram schema");
+    let schema = i8::try_from(reader.signed_varint()?).map_err(|_| UNKNOWN_SCHEMA)?;
     let mut layout = HistogramLayout::exponential(schema, read_float(reader)?);
+    if !layout.is_exponential() && !layout.is_custom() {
+        return Err(UNKNOWN_SCHEMA);
+    }
     let zero_count = read_count(reader)?;
     let count = read_count(reader)?;
     let sum = read_float(reader)?;
@@ -282,7 +283,7 @@ fn read_any<C: Copy + Default>(
             "the buckets of a histogram are not those of its spans",
         ));
     }
-    Ok(NativeHistogram {
+    let mut histogram = NativeHistogram {
         reset_hint,
         count,
         sum,
@@ -290,7 +291,13 @@ fn read_any<C: Copy + Default>(
         positive,
         negative,
         ..NativeHistogram::empty(layout)
-    })
+    };
+    if schema > MAX_SCHEMA {
+        histogram
+            .reduce_for_storage()
+            .map_err(|_| DecodeError::Invalid("the buckets of a histogram cannot be reduced"))?;
+    }
+    Ok(histogram)
 }
 
 fn read_spans(reader: &mut ByteReader<'_>) -> Result<Vec<BucketSpan>, DecodeError> {
@@ -381,8 +388,6 @@ mod tests {
         }
         assert!(whole <= 3, "nothing, the base alone, one histogram");
         assert_eq!(record[0], kind.code());
-        encoder.clear();
-        assert!(encoder.record().is_empty());
     }
 
     #[test]
@@ -437,7 +442,7 @@ mod tests {
             "a histogram has a negative bucket",
         );
         refuse(
-            &|histogram| set_layout(histogram, &|layout| layout.schema = 9),
+            &|histogram| set_layout(histogram, &|layout| layout.schema = 53),
             "unknown histogram schema",
         );
     }

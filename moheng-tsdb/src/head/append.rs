@@ -2,20 +2,17 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use moheng_metrics::{
-    AppendBatch, AppendEntry, Appended, Labels, SampleError, SampleOutcome, SeriesKey, SeriesRef,
-};
+use moheng_metrics::{AppendBatch, AppendEntry, Appended, HistogramEntry, SampleError, SampleOutcome};
 
-use super::index::LabelIndex;
+use super::log_batch::{Packer, write};
 use super::page::{Page, PageData, place};
 use super::series::Tail;
 use super::stats::add;
-use super::{Head, SeriesId};
+use super::{Head, SeriesId, append_histograms};
 use crate::Error;
-use crate::format::wal_page::Compression;
 use crate::format::wal_record::put_series;
-use crate::format::wal_samples::{LoggedSample, SamplesEncoder};
-use crate::wal::{LogRecord, Wal};
+use crate::format::wal_samples::{LoggedPlace, LoggedSample, SamplesEncoder, StartedSamplesEncoder};
+use crate::wal::Wal;
 
 /// Memory that batches reuse.
 #[derive(Debug, Default)]
@@ -23,23 +20,34 @@ pub(crate) struct AppendScratch {
     /// Parallel to the entries.
     ids: Vec<SeriesId>,
     /// Numbers of the pages the batch touches, ascending.
-    page_numbers: Vec<usize>,
+    pub(super) page_numbers: Vec<usize>,
     accepted: Vec<Accepted>,
     /// Series whose labels must be logged with this batch.
-    unlogged: Vec<SeriesId>,
+    pub(super) unlogged: Vec<SeriesId>,
     samples: SamplesEncoder,
+    /// In place of `samples` when start timestamps are stored and the batch has some.
+    started_samples: StartedSamplesEncoder,
+    pub(super) histograms: HistogramScratch,
     series_record: Vec<u8>,
-    packed: [Vec<u8>; 2],
-    encoder: Compressor,
+    packer: Packer,
+}
+
+/// What batches with histograms need besides.
+#[derive(Debug, Default)]
+pub(super) struct HistogramScratch {
+    /// Parallel to the histograms.
+    pub(super) ids: Vec<SeriesId>,
+    pub(super) accepted: Vec<Accepted>,
+    pub(super) records: Vec<Vec<u8>>,
 }
 
 /// An entry that passed the checks: where it goes.
 #[derive(Clone, Copy, Debug)]
-struct Accepted {
-    entry: u32,
+pub(super) struct Accepted {
+    pub(super) entry: u32,
     /// Index in the pages of the batch.
-    page: u32,
-    slot: u32,
+    pub(super) page: u32,
+    pub(super) slot: u32,
 }
 
 /// In place of an id when the entry was rejected already.
@@ -47,34 +55,20 @@ pub(super) const REJECTED: SeriesId = SeriesId::MAX;
 
 /// Which samples the head takes.
 #[derive(Clone, Copy, Debug)]
-struct AppendBounds {
+pub(super) struct AppendBounds {
     /// The oldest time.
-    start_ms: i64,
+    pub(super) start_ms: i64,
 }
 
 /// Sums up what happened to the entries.
 #[derive(Debug, Default)]
-struct BatchCounts {
-    repeated: u64,
-    out_of_order: u64,
-    duplicate: u64,
-    out_of_bounds: u64,
-    unknown_reference: u64,
-    series_created: usize,
-}
-
-struct Compressor(snap::raw::Encoder);
-
-impl Default for Compressor {
-    fn default() -> Self {
-        Self(snap::raw::Encoder::new())
-    }
-}
-
-impl std::fmt::Debug for Compressor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Compressor")
-    }
+pub(super) struct BatchCounts {
+    pub(super) repeated: u64,
+    pub(super) out_of_order: u64,
+    pub(super) duplicate: u64,
+    pub(super) out_of_bounds: u64,
+    pub(super) unknown_reference: u64,
+    pub(super) series_created: usize,
 }
 
 impl Head {
@@ -99,121 +93,63 @@ impl Head {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut counts = BatchCounts::default();
         let removal = self.removal.read().unwrap_or_else(PoisonError::into_inner);
-        self.resolve(batch, scratch, &mut outcomes, &mut counts);
+        let keys = batch.entries.iter().map(|entry| entry.series);
+        self.resolve(keys, &mut scratch.ids, &mut outcomes, &mut counts);
+        let mut histogram_outcomes = Vec::new();
+        let keys = batch.histograms.iter().map(|entry| entry.series);
+        let ids = &mut scratch.histograms.ids;
+        self.resolve(keys, ids, &mut histogram_outcomes, &mut counts);
         let pages = self.pages_of(scratch);
         let mut tails: Vec<MutexGuard<'_, Vec<Tail>>> = pages.iter().map(|page| page.tails()).collect();
         drop(removal);
         let bounds = AppendBounds {
             start_ms: self.valid_from_ms(),
         };
+        let has_starts =
+            self.stores_starts && batch.start_timestamps_ms.iter().any(|&start_ms| start_ms != 0);
         check(
-            &batch.entries,
-            bounds,
+            batch,
+            (bounds, has_starts),
             &mut tails,
             scratch,
             &mut outcomes,
             &mut counts,
         );
-        if !scratch.accepted.is_empty() {
+        let reduced = append_histograms::reduced(&batch.histograms);
+        let replaced = reduced
+            .as_ref()
+            .map(|reduced| append_histograms::replace(&batch.histograms, reduced));
+        let histograms = replaced.as_deref().unwrap_or(&batch.histograms);
+        append_histograms::check(
+            histograms,
+            (bounds, self.stores_starts),
+            &mut tails,
+            scratch,
+            &mut histogram_outcomes,
+            &mut counts,
+        );
+        let accepted = scratch.accepted.len() + scratch.histograms.accepted.len();
+        if accepted > 0 {
             self.encode_series(scratch, &tails);
-            if let Err(error) = write(wal, scratch) {
+            if let Err(error) = write_records(wal, scratch) {
                 undo(&pages, &mut tails, scratch);
                 return Err(error);
             }
-            self.publish(batch, &pages, &mut tails, scratch);
+            self.publish(batch, histograms, &pages, &mut tails, scratch);
         }
         drop(tails);
-        self.count(&counts, scratch.accepted.len());
-        Ok(Appended::new(outcomes, counts.series_created).with_floats_only(batch))
-    }
-
-    /// Finds or creates the series of every entry; outcomes are final only where they are errors.
-    fn resolve(
-        &self,
-        batch: &AppendBatch<'_>,
-        scratch: &mut AppendScratch,
-        outcomes: &mut Vec<SampleOutcome>,
-        counts: &mut BatchCounts,
-    ) {
-        scratch.ids.clear();
-        let mut missing = Vec::new();
-        let mut index = None;
-        for (position, entry) in batch.entries.iter().enumerate() {
-            let found = match entry.series {
-                SeriesKey::Reference(SeriesRef(number)) => number
-                    .checked_sub(1)
-                    .and_then(|id| SeriesId::try_from(id).ok())
-                    .filter(|&id| id != REJECTED)
-                    .ok_or(SampleError::UnknownReference),
-                SeriesKey::Labels(labels) => {
-                    let index = index.get_or_insert_with(|| self.index());
-                    self.find_series(index, labels).map(|found| {
-                        found.unwrap_or_else(|| {
-                            missing.push((position, labels));
-                            REJECTED
-                        })
-                    })
-                }
-            };
-            scratch.ids.push(found.unwrap_or(REJECTED));
-            outcomes.push(found.map(|id| SeriesRef(u64::from(id) + 1)));
-        }
-        drop(index);
-        if !missing.is_empty() {
-            self.create_missing(&missing, scratch, outcomes, counts);
-        }
-        counts.unknown_reference = outcomes
-            .iter()
-            .filter(|outcome| **outcome == Err(SampleError::UnknownReference))
-            .count() as u64;
-    }
-
-    fn find_series(&self, index: &LabelIndex, labels: &Labels) -> Result<Option<SeriesId>, SampleError> {
-        if let Some(id) = index.find(index.hash(labels), labels) {
-            return Ok(Some(id));
-        }
-        let limits = &self.limits;
-        let is_over = |limit: Option<usize>, size: usize| limit.is_some_and(|limit| size > limit);
-        let is_bad_label = |(name, value): (&str, &str)| {
-            is_over(limits.label_name_bytes, name.len()) || is_over(limits.label_value_bytes, value.len())
-        };
-        let is_bad = labels.is_empty()
-            || is_over(limits.labels_per_series, labels.len())
-            || labels.iter().any(is_bad_label);
-        if is_bad {
-            add(&self.counters.samples_invalid_labels, 1);
-            return Err(SampleError::InvalidLabels);
-        }
-        Ok(None)
-    }
-
-    #[cold]
-    fn create_missing(
-        &self,
-        missing: &[(usize, &Labels)],
-        scratch: &mut AppendScratch,
-        outcomes: &mut [SampleOutcome],
-        counts: &mut BatchCounts,
-    ) {
-        let labels: Vec<&Labels> = missing.iter().map(|&(_, labels)| labels).collect();
-        let (ids, created) = self.find_or_create(&labels, None);
-        counts.series_created = created;
-        for (&(position, _), id) in missing.iter().zip(ids) {
-            if let (Some(outcome), Some(slot)) = (outcomes.get_mut(position), scratch.ids.get_mut(position)) {
-                *outcome = id.map(|id| SeriesRef(u64::from(id) + 1));
-                *slot = id.unwrap_or(REJECTED);
-            }
-            if id.is_err() {
-                add(&self.counters.samples_series_limit, 1);
-            }
-        }
+        self.count(&counts, accepted);
+        let mut appended = Appended::new(outcomes, counts.series_created).with_floats_only(batch);
+        appended.histogram_outcomes = histogram_outcomes;
+        Ok(appended)
     }
 
     /// The pages of the entries, ascending, so that all batches lock in the same order.
     fn pages_of(&self, scratch: &mut AppendScratch) -> Vec<Arc<Page>> {
         scratch.page_numbers.clear();
         let mut last = usize::MAX;
-        for &id in scratch.ids.iter().filter(|&&id| id != REJECTED) {
+        let ids = scratch.ids.iter().chain(&scratch.histograms.ids);
+        for &id in ids.filter(|&&id| id != REJECTED) {
             let (number, _) = place(id);
             if number != last {
                 scratch.page_numbers.push(number);
@@ -255,6 +191,7 @@ impl Head {
     fn publish(
         &self,
         batch: &AppendBatch<'_>,
+        histograms: &[HistogramEntry<'_>],
         pages: &[Arc<Page>],
         tails: &mut [MutexGuard<'_, Vec<Tail>>],
         scratch: &mut AppendScratch,
@@ -268,9 +205,7 @@ impl Head {
             scratch.accepted.sort_by_key(|accepted| accepted.page);
         }
         let publishing = self.isolation.begin();
-        let (mut start_ms, mut end_ms) = (i64::MAX, i64::MIN);
-        let mut new_chunks = 0;
-        let mut unpublished = Vec::new();
+        let mut published = Published::default();
         for same_page in scratch.accepted.chunk_by(|a, b| a.page == b.page) {
             let Some((page, number)) = same_page.first().and_then(|accepted| {
                 let page = accepted.page as usize;
@@ -284,30 +219,30 @@ impl Head {
                 let Some(entry) = batch.entries.get(accepted.entry as usize) else {
                     continue;
                 };
-                start_ms = start_ms.min(entry.timestamp_ms);
-                end_ms = end_ms.max(entry.timestamp_ms);
-                new_chunks += u64::from(push(&mut data, accepted.slot, publishing, entry));
-                let tail = tails
-                    .get_mut(accepted.page as usize)
-                    .and_then(|tails| tails.get_mut(accepted.slot as usize));
-                if let Some(tail) = tail.filter(|tail| !tail.is_published) {
-                    tail.is_published = true;
-                    unpublished.push(*number as SeriesId * super::page::PAGE_SERIES + accepted.slot);
-                }
+                let start_ms = if self.stores_starts {
+                    batch.start_timestamp_ms(accepted.entry as usize)
+                } else {
+                    0
+                };
+                let is_new_chunk = push(&mut data, accepted.slot, publishing, entry, start_ms);
+                published.add(*accepted, *number, entry.timestamp_ms, is_new_chunk, tails);
             }
         }
-        if !unpublished.is_empty() {
+        if !scratch.histograms.accepted.is_empty() {
+            self.publish_histograms(histograms, publishing, pages, tails, scratch, &mut published);
+        }
+        if !published.new_series.is_empty() {
             let mut index = self.index_mut();
-            for &id in &unpublished {
+            for &id in &published.new_series {
                 index.publish_samples(id);
             }
         }
-        self.time_range.add(start_ms, end_ms);
+        self.time_range.add(published.start_ms, published.end_ms);
         self.isolation.end(publishing);
         // A series' first chunk is created with its first sample.
         add(
             &self.counters.chunks_created,
-            new_chunks + unpublished.len() as u64,
+            published.new_chunks + published.new_series.len() as u64,
         );
     }
 
@@ -340,21 +275,69 @@ impl Head {
     }
 }
 
+/// Sums up what a batch put into memory.
+#[derive(Debug)]
+pub(super) struct Published {
+    start_ms: i64,
+    end_ms: i64,
+    new_chunks: u64,
+    /// Series that matchers do not find yet.
+    new_series: Vec<SeriesId>,
+}
+
+impl Default for Published {
+    fn default() -> Self {
+        Self {
+            start_ms: i64::MAX,
+            end_ms: i64::MIN,
+            new_chunks: 0,
+            new_series: Vec::new(),
+        }
+    }
+}
+
+impl Published {
+    #[inline]
+    pub(super) fn add(
+        &mut self,
+        accepted: Accepted,
+        page_number: usize,
+        timestamp_ms: i64,
+        is_new_chunk: bool,
+        tails: &mut [MutexGuard<'_, Vec<Tail>>],
+    ) {
+        self.start_ms = self.start_ms.min(timestamp_ms);
+        self.end_ms = self.end_ms.max(timestamp_ms);
+        self.new_chunks += u64::from(is_new_chunk);
+        let tail = tails
+            .get_mut(accepted.page as usize)
+            .and_then(|tails| tails.get_mut(accepted.slot as usize));
+        if let Some(tail) = tail.filter(|tail| !tail.is_published) {
+            tail.is_published = true;
+            self.new_series
+                .push(page_number as SeriesId * super::page::PAGE_SERIES + accepted.slot);
+        }
+    }
+}
+
+/// Returns whether that ended a chunk.
 #[inline]
 fn push(
     data: &mut PageData,
     slot: u32,
     publishing: super::isolation::Publishing,
     entry: &AppendEntry<'_>,
+    start_ms: i64,
 ) -> bool {
-    data.push(slot as usize, publishing, entry.timestamp_ms, entry.value)
+    data.series_for(slot as usize, publishing)
+        .is_some_and(|series| series.push_started(entry.timestamp_ms, start_ms, entry.value))
 }
 
 /// Checks every entry against the newest sample of its series and encodes those that pass. The tails move on at once, so
 /// that several samples of a series in one batch are checked against each other.
 fn check(
-    entries: &[AppendEntry<'_>],
-    bounds: AppendBounds,
+    batch: &AppendBatch<'_>,
+    (bounds, has_starts): (AppendBounds, bool),
     tails: &mut [MutexGuard<'_, Vec<Tail>>],
     scratch: &mut AppendScratch,
     outcomes: &mut [SampleOutcome],
@@ -363,9 +346,10 @@ fn check(
     scratch.accepted.clear();
     scratch.unlogged.clear();
     scratch.samples.clear();
+    scratch.started_samples.clear();
     let (mut page_number, mut page) = (usize::MAX, 0);
     let ids = scratch.ids.iter().zip(outcomes);
-    for (position, (entry, (&id, outcome))) in entries.iter().zip(ids).enumerate() {
+    for (position, (entry, (&id, outcome))) in batch.entries.iter().zip(ids).enumerate() {
         if outcome.is_err() {
             continue;
         }
@@ -380,35 +364,32 @@ fn check(
             counts.unknown_reference += 1;
             continue;
         };
-        if entry.timestamp_ms < bounds.start_ms {
-            *outcome = Err(SampleError::OutOfBounds);
-            counts.out_of_bounds += 1;
-            continue;
-        }
         let value_bits = entry.value.to_bits();
-        if tail.has_samples && entry.timestamp_ms <= tail.end_ms {
-            if entry.timestamp_ms < tail.end_ms {
-                *outcome = Err(SampleError::OutOfOrder);
-                counts.out_of_order += 1;
-            } else if value_bits == tail.value_bits {
-                counts.repeated += 1;
-            } else {
-                *outcome = Err(SampleError::DuplicateTimestamp);
-                counts.duplicate += 1;
+        match check_tail(tail, entry.timestamp_ms, value_bits, bounds, counts) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                *outcome = Err(error);
+                continue;
             }
-            continue;
         }
         if !tail.is_logged && scratch.unlogged.last() != Some(&id) {
             scratch.unlogged.push(id);
         }
-        tail.has_samples = true;
-        tail.end_ms = entry.timestamp_ms;
-        tail.value_bits = value_bits;
-        scratch.samples.push(LoggedSample {
-            reference: tail.reference,
-            timestamp_ms: entry.timestamp_ms,
-            value: entry.value,
-        });
+        if has_starts {
+            let place = LoggedPlace {
+                reference: tail.reference,
+                timestamp_ms: entry.timestamp_ms,
+                start_ms: batch.start_timestamp_ms(position),
+            };
+            scratch.started_samples.push(place, entry.value);
+        } else {
+            scratch.samples.push(LoggedSample {
+                reference: tail.reference,
+                timestamp_ms: entry.timestamp_ms,
+                value: entry.value,
+            });
+        }
         scratch.accepted.push(Accepted {
             entry: position as u32,
             page: page as u32,
@@ -417,42 +398,52 @@ fn check(
     }
 }
 
-/// Logs the batch: new series first, then its samples, in one write.
-fn write(wal: &Wal, scratch: &mut AppendScratch) -> Result<(), Error> {
-    let [series_packed, samples_packed] = &mut scratch.packed;
-    let encoder = &mut scratch.encoder.0;
-    let series = pack(encoder, &scratch.series_record, series_packed);
-    let samples = pack(encoder, scratch.samples.record(), samples_packed);
-    if scratch.series_record.is_empty() {
-        wal.append(&[samples])
-    } else {
-        wal.append(&[series, samples])
+/// Checks a sample against the newest one of its series, which it becomes; `false` when it is the same again.
+#[inline]
+pub(super) fn check_tail(
+    tail: &mut Tail,
+    timestamp_ms: i64,
+    value_bits: u64,
+    bounds: AppendBounds,
+    counts: &mut BatchCounts,
+) -> Result<bool, SampleError> {
+    if timestamp_ms < bounds.start_ms {
+        counts.out_of_bounds += 1;
+        return Err(SampleError::OutOfBounds);
     }
+    if tail.has_samples && timestamp_ms <= tail.end_ms {
+        if timestamp_ms < tail.end_ms {
+            counts.out_of_order += 1;
+            return Err(SampleError::OutOfOrder);
+        }
+        if value_bits != tail.value_bits {
+            counts.duplicate += 1;
+            return Err(SampleError::DuplicateTimestamp);
+        }
+        counts.repeated += 1;
+        return Ok(false);
+    }
+    tail.has_samples = true;
+    tail.end_ms = timestamp_ms;
+    tail.value_bits = value_bits;
+    Ok(true)
 }
 
-/// Compresses a record where that makes it smaller.
-fn pack<'a>(encoder: &mut snap::raw::Encoder, record: &'a [u8], packed: &'a mut Vec<u8>) -> LogRecord<'a> {
-    let room = snap::raw::max_compress_len(record.len());
-    if packed.len() < room {
-        packed.resize(room, 0);
-    }
-    match encoder.compress(record, packed) {
-        Ok(length) if length < record.len() => LogRecord {
-            bytes: packed.get(..length).unwrap_or_default(),
-            compression: Compression::Snappy,
-        },
-        // Records beyond 4 GiB cannot be compressed.
-        _ => LogRecord {
-            bytes: record,
-            compression: Compression::None,
-        },
-    }
+/// Logs the batch: new series first, then its samples.
+fn write_records(wal: &Wal, scratch: &mut AppendScratch) -> Result<(), Error> {
+    let fixed: [&[u8]; 3] = [
+        &scratch.series_record,
+        scratch.samples.record(),
+        scratch.started_samples.record(),
+    ];
+    let histograms = scratch.histograms.records.iter().map(Vec::as_slice);
+    write(wal, &mut scratch.packer, fixed.into_iter().chain(histograms))
 }
 
 /// Sets the tails back to what memory holds.
 #[cold]
 fn undo(pages: &[Arc<Page>], tails: &mut [MutexGuard<'_, Vec<Tail>>], scratch: &AppendScratch) {
-    for accepted in &scratch.accepted {
+    for accepted in scratch.accepted.iter().chain(&scratch.histograms.accepted) {
         let page = accepted.page as usize;
         let (Some(page), Some(tails)) = (pages.get(page), tails.get_mut(page)) else {
             continue;

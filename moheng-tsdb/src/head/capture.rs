@@ -24,9 +24,11 @@ pub(crate) struct Capture {
 pub(crate) struct CapturedSeries {
     id: SeriesId,
     pub(crate) labels: Labels,
-    pub(crate) sealed: Vec<Arc<[u8]>>,
+    pub(crate) sealed: Vec<(Encoding, Arc<[u8]>)>,
     /// Where the open chunk is in [`Capture::open_bytes`]; empty when it is not needed.
     pub(crate) open: Range<usize>,
+    /// How the open chunk is encoded.
+    pub(crate) open_encoding: Encoding,
     /// The last millisecond that is selected and visible.
     pub(crate) end_ms: i64,
 }
@@ -185,15 +187,17 @@ impl Capture {
             .unwrap_or_default()
             .iter()
             .take_while(|chunk| chunk.start_ms <= end_ms)
-            .map(|chunk| Arc::clone(&chunk.bytes))
+            .map(|chunk| (chunk.encoding, Arc::clone(&chunk.bytes)))
             .collect();
-        let needs_open = series.open.sample_count() > 0
-            && series.open_start_ms <= end_ms
-            && series.open.end_ms() >= select.start_ms;
+        let needs_open = series
+            .open_range()
+            .is_some_and(|(start_ms, last_ms)| start_ms <= end_ms && last_ms >= select.start_ms);
         let open_start = self.open_bytes.len();
-        if needs_open {
-            series.open.write_to(&mut self.open_bytes);
-        }
+        let open_encoding = if needs_open {
+            series.write_open(&mut self.open_bytes)
+        } else {
+            Encoding::Xor
+        };
         let is_added = needs_open || !sealed.is_empty();
         if is_added {
             self.series.push(CapturedSeries {
@@ -201,6 +205,7 @@ impl Capture {
                 labels: Labels::empty(),
                 sealed,
                 open: open_start..self.open_bytes.len(),
+                open_encoding,
                 end_ms,
             });
         }
@@ -213,18 +218,23 @@ impl Capture {
             return true;
         };
         let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
-        let sealed = series.sealed.iter().map(|chunk| &**chunk);
+        let open = (series.open_encoding, open);
+        let sealed = series
+            .sealed
+            .iter()
+            .map(|(encoding, chunk)| (*encoding, &**chunk));
         let mut samples = SampleBuffer::new();
-        let has_samples = sealed.chain((!open.is_empty()).then_some(open)).any(|chunk| {
-            samples.clear();
-            // A damaged chunk is handed out, so that the query fails.
-            Encoding::Xor.decode(chunk, &mut samples).is_err()
-                || samples
-                    .floats
-                    .timestamps_ms
-                    .iter()
-                    .any(|time| (start_ms..=series.end_ms).contains(time))
-        });
+        let has_samples = sealed
+            .chain((!open.1.is_empty()).then_some(open))
+            .any(|(encoding, chunk)| {
+                samples.clear();
+                // A damaged chunk is handed out, so that the query fails.
+                encoding.decode(chunk, &mut samples).is_err()
+                    || [&samples.floats.timestamps_ms, &samples.histograms.timestamps_ms]
+                        .into_iter()
+                        .flatten()
+                        .any(|time| (start_ms..=series.end_ms).contains(time))
+            });
         !has_samples
     }
 }

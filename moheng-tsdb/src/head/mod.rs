@@ -5,15 +5,19 @@
 //! was created together, so it lies together, and different targets are appended to in parallel.
 
 mod append;
+mod append_histograms;
 mod capture;
 mod create;
 mod index;
 mod isolation;
 mod label_table;
+mod log_batch;
 mod matching;
+mod open_extra;
 mod page;
 mod postings;
 mod replay;
+mod resolve;
 mod series;
 mod stats;
 mod truncate;
@@ -53,6 +57,8 @@ pub(crate) struct Head {
     limits: Limits,
     counters: HeadCounters,
     time_range: TimeRange,
+    /// Whether start timestamps of appended samples are stored.
+    stores_starts: bool,
     /// Older samples are not taken: they belong to blocks.
     valid_from_ms: AtomicI64,
 }
@@ -69,8 +75,15 @@ impl Head {
             limits,
             counters: HeadCounters::default(),
             time_range: TimeRange::default(),
+            stores_starts: false,
             valid_from_ms: AtomicI64::new(i64::MIN),
         }
+    }
+
+    /// Says whether start timestamps of appended samples are stored.
+    pub(crate) fn with_starts(mut self, stores_starts: bool) -> Self {
+        self.stores_starts = stores_starts;
+        self
     }
 
     /// The first and the last timestamp of all samples.

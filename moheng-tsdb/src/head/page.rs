@@ -64,18 +64,10 @@ impl PageData {
         }
     }
 
-    /// Adds a sample of a batch; returns whether that ended a chunk.
+    /// The series that a sample of a batch is about to be added to.
     #[inline]
-    pub(crate) fn push(
-        &mut self,
-        slot: usize,
-        publishing: Publishing,
-        timestamp_ms: i64,
-        value: f64,
-    ) -> bool {
-        let Some(series) = self.series.get_mut(slot) else {
-            return false;
-        };
+    pub(crate) fn series_for(&mut self, slot: usize, publishing: Publishing) -> Option<&mut Series> {
+        let series = self.series.get_mut(slot)?;
         if series.last_batch != publishing.batch {
             if publishing
                 .oldest_floor
@@ -87,7 +79,7 @@ impl PageData {
             series.end_before_ms = series.end_ms();
             series.last_batch = publishing.batch;
         }
-        series.push(timestamp_ms, value)
+        Some(series)
     }
 
     /// The newest timestamp of a series that a query may see.

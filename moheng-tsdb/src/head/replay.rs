@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError, RwLockWriteGuard};
 
 use foldhash::fast::FixedState;
-use moheng_metrics::Labels;
+use moheng_metrics::{HistogramValue, Labels};
 
+use super::open_extra::value_bits;
 use super::page::{Page, PageData, place};
-use super::series::Tail;
+use super::series::{Series, Tail};
 use super::stats::add;
 use super::{Head, SeriesId};
 use crate::format::DecodeError;
+use crate::format::wal_histograms::read_histograms;
 use crate::format::wal_record::{RecordKind, read_series, record_kind};
-use crate::format::wal_samples::{LoggedSample, read_samples};
+use crate::format::wal_samples::{LoggedPlace, LoggedSample, read_samples, read_started_samples};
 
 /// References below this are looked up in an array; the log of a small server never leaves it.
 const DENSE_REFERENCES: u64 = 1 << 24;
@@ -75,17 +77,50 @@ impl Replay<'_> {
                 let mut samples = std::mem::take(&mut self.samples);
                 let outcome = read_samples(body, &mut samples);
                 if outcome.is_ok() {
-                    self.samples(&samples);
+                    self.add_all(samples.iter().map(|sample| Logged {
+                        place: LoggedPlace {
+                            reference: sample.reference,
+                            timestamp_ms: sample.timestamp_ms,
+                            start_ms: 0,
+                        },
+                        value_bits: sample.value.to_bits(),
+                        value: sample.value,
+                    }));
                 }
                 self.samples = samples;
                 outcome
             }
-            // Float samples would be wrong without these.
-            RecordKind::Deletions | RecordKind::SamplesWithStarts => {
+            RecordKind::SamplesWithStarts => {
+                let mut samples = Vec::new();
+                read_started_samples(body, &mut samples)?;
+                self.add_all(samples.into_iter().map(|(place, value)| Logged {
+                    place,
+                    value_bits: value.to_bits(),
+                    value,
+                }));
+                Ok(())
+            }
+            RecordKind::Histograms
+            | RecordKind::FloatHistograms
+            | RecordKind::CustomHistograms
+            | RecordKind::CustomFloatHistograms
+            | RecordKind::HistogramsWithStarts
+            | RecordKind::FloatHistogramsWithStarts => {
+                let mut histograms = Vec::new();
+                read_histograms(kind, body, &mut histograms)?;
+                self.add_all(histograms.iter().map(|histogram| Logged {
+                    place: histogram.place,
+                    value_bits: value_bits(histogram.value.as_ref()),
+                    value: histogram.value.as_ref(),
+                }));
+                Ok(())
+            }
+            // Samples would be wrong without these.
+            RecordKind::Deletions => {
                 self.counts.needed = Some(kind.name());
                 Ok(())
             }
-            _ => {
+            RecordKind::Exemplars | RecordKind::MappedChunks | RecordKind::Metadata => {
                 *self.counts.skipped.entry(kind.name()).or_default() += 1;
                 Ok(())
             }
@@ -148,16 +183,21 @@ impl Replay<'_> {
         read.and(found)
     }
 
-    fn samples(&mut self, samples: &[LoggedSample]) {
+    fn add_all<V: Value>(&mut self, samples: impl Iterator<Item = Logged<V>>) {
         let pages = self.head.pages();
         let mut current: Option<OpenPage<'_>> = None;
         let (mut start_ms, mut end_ms) = self.time_range.unwrap_or((i64::MAX, i64::MIN));
         let counts = &mut self.counts;
         for sample in samples {
-            let id = if sample.reference < DENSE_REFERENCES {
-                self.dense.get(sample.reference as usize).copied()
+            let LoggedPlace {
+                reference,
+                timestamp_ms,
+                start_ms: sample_start_ms,
+            } = sample.place;
+            let id = if reference < DENSE_REFERENCES {
+                self.dense.get(reference as usize).copied()
             } else {
-                self.sparse.get(&sample.reference).copied()
+                self.sparse.get(&reference).copied()
             };
             let Some(id) = id.filter(|&id| id != UNKNOWN) else {
                 counts.unknown_references += 1;
@@ -174,17 +214,16 @@ impl Replay<'_> {
                 continue;
             };
             let newest = series.end_ms();
-            if newest.is_some_and(|newest| sample.timestamp_ms <= newest) {
-                let is_repeated =
-                    newest == Some(sample.timestamp_ms) && series.open.value_bits() == sample.value.to_bits();
+            if newest.is_some_and(|newest| timestamp_ms <= newest) {
+                let is_repeated = newest == Some(timestamp_ms) && series.value_bits() == sample.value_bits;
                 counts.out_of_order += u64::from(!is_repeated);
                 continue;
             }
-            let is_new_chunk = series.push(sample.timestamp_ms, sample.value) || newest.is_none();
+            let is_new_chunk = sample.value.push(series, timestamp_ms, sample_start_ms) || newest.is_none();
             counts.new_chunks += u64::from(is_new_chunk);
             counts.samples += 1;
-            start_ms = start_ms.min(sample.timestamp_ms);
-            end_ms = end_ms.max(sample.timestamp_ms);
+            start_ms = start_ms.min(timestamp_ms);
+            end_ms = end_ms.max(timestamp_ms);
         }
         self.time_range = (start_ms <= end_ms).then_some((start_ms, end_ms));
     }
@@ -201,6 +240,32 @@ impl Replay<'_> {
         if let Some(slot) = self.dense.get_mut(position) {
             *slot = id;
         }
+    }
+}
+
+/// A sample from the log.
+struct Logged<V> {
+    place: LoggedPlace,
+    value_bits: u64,
+    value: V,
+}
+
+/// The value of a sample of either kind.
+trait Value: Copy {
+    /// Adds the sample, which is later than all others of the series; returns whether that ended a chunk.
+    fn push(self, series: &mut Series, timestamp_ms: i64, start_ms: i64) -> bool;
+}
+
+impl Value for f64 {
+    #[inline]
+    fn push(self, series: &mut Series, timestamp_ms: i64, start_ms: i64) -> bool {
+        series.push_started(timestamp_ms, start_ms, self)
+    }
+}
+
+impl Value for HistogramValue<'_> {
+    fn push(self, series: &mut Series, timestamp_ms: i64, start_ms: i64) -> bool {
+        series.push_histogram(timestamp_ms, start_ms, self)
     }
 }
 

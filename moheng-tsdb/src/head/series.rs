@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::chunk::XorAppender;
+use moheng_metrics::HistogramValue;
+use moheng_metrics::histogram::ResetHint;
+
+use super::open_extra::{OpenExtra, Pushed};
+use crate::chunk::{Encoding, XorAppender};
 
 /// A chunk is ended when it has this many samples, as in Prometheus.
 const CHUNK_SAMPLES_MAX: u16 = 120;
 /// A chunk is ended when it is this large: noisy values.
 const CHUNK_BYTES_MAX: usize = 1024;
 /// No chunk goes past a multiple of this, so that chunks never cross the borders of two-hour blocks.
-const CHUNK_RANGE_MS: i64 = 2 * 60 * 60 * 1000;
+pub(super) const CHUNK_RANGE_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// What an append is checked against and logged with; guarded apart from the samples, so that queries never wait for the
 /// log.
@@ -43,9 +47,10 @@ impl Tail {
 
     /// Makes the tail say what the samples of its series say.
     pub(crate) fn set_from(&mut self, series: &Series) {
-        self.has_samples = series.open.sample_count() > 0;
-        self.end_ms = series.open.end_ms();
-        self.value_bits = series.open.value_bits();
+        let open = series.open_range();
+        self.has_samples = open.is_some();
+        self.end_ms = open.map_or(0, |(_, end_ms)| end_ms);
+        self.value_bits = series.value_bits();
     }
 }
 
@@ -54,15 +59,19 @@ impl Tail {
 pub(crate) struct SealedChunk {
     pub(crate) start_ms: i64,
     pub(crate) end_ms: i64,
+    pub(crate) encoding: Encoding,
     pub(crate) bytes: Arc<[u8]>,
 }
 
 /// The samples of one series.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
-    pub(crate) open: XorAppender,
-    /// The first timestamp of the open chunk.
-    pub(crate) open_start_ms: i64,
+    /// The open chunk of floats without start timestamps.
+    open: XorAppender,
+    /// The open chunk of anything else; `open` is empty then.
+    extra: Option<Box<OpenExtra>>,
+    /// The first timestamp of `open`.
+    open_start_ms: i64,
     /// The last timestamp the open chunk may take.
     open_last_ms: i64,
     /// Ascending by time.
@@ -79,20 +88,61 @@ impl Series {
         if self.open.sample_count() > 0 {
             return Some(self.open.end_ms());
         }
-        self.sealed.last().map(|chunk| chunk.end_ms)
+        match &self.extra {
+            Some(extra) => Some(extra.range().1),
+            None => self.sealed.last().map(|chunk| chunk.end_ms),
+        }
     }
 
     /// The oldest timestamp.
     pub(crate) fn start_ms(&self) -> Option<i64> {
         match self.sealed.first() {
             Some(chunk) => Some(chunk.start_ms),
-            None => (self.open.sample_count() > 0).then_some(self.open_start_ms),
+            None => self.open_range().map(|(start_ms, _)| start_ms),
         }
+    }
+
+    /// The first and the last timestamp of the open chunk.
+    pub(crate) fn open_range(&self) -> Option<(i64, i64)> {
+        if self.open.sample_count() > 0 {
+            return Some((self.open_start_ms, self.open.end_ms()));
+        }
+        self.extra.as_ref().map(|extra| extra.range())
+    }
+
+    /// Appends the open chunk to `out` and says how it is encoded; when there is none, nothing is appended.
+    pub(crate) fn write_open(&self, out: &mut Vec<u8>) -> Encoding {
+        match &self.extra {
+            Some(extra) => {
+                extra.write_to(out);
+                extra.encoding()
+            }
+            None => {
+                self.open.write_to(out);
+                Encoding::Xor
+            }
+        }
+    }
+
+    /// What the newest sample is recognised by: a float's bits, a histogram's fingerprint.
+    pub(crate) fn value_bits(&self) -> u64 {
+        self.extra
+            .as_ref()
+            .map_or_else(|| self.open.value_bits(), |extra| extra.value_bits())
+    }
+
+    /// Drops the open chunk.
+    pub(crate) fn drop_open(&mut self) {
+        self.open = XorAppender::default();
+        self.extra = None;
     }
 
     /// Adds a sample that is later than all others; returns whether that ended a chunk.
     #[inline]
     pub(crate) fn push(&mut self, timestamp_ms: i64, value: f64) -> bool {
+        if self.extra.is_some() {
+            return self.push_behind_extra(timestamp_ms, 0, value);
+        }
         let is_full = self.open.sample_count() > 0 && self.is_full_before(timestamp_ms);
         if is_full {
             self.seal();
@@ -106,10 +156,58 @@ impl Series {
         is_full
     }
 
+    /// Adds a sample that started to count at `start_ms` (0: not known) and is later than all others; returns whether that
+    /// ended a chunk.
+    pub(crate) fn push_started(&mut self, timestamp_ms: i64, start_ms: i64, value: f64) -> bool {
+        if start_ms == 0 {
+            return self.push(timestamp_ms, value);
+        }
+        self.push_behind_extra(timestamp_ms, start_ms, value)
+    }
+
+    #[cold]
+    fn push_behind_extra(&mut self, timestamp_ms: i64, start_ms: i64, value: f64) -> bool {
+        if let Some(extra) = &mut self.extra
+            && extra.push_float(timestamp_ms, start_ms, value) == Pushed::Added
+        {
+            return false;
+        }
+        let is_ended = self.seal();
+        if start_ms == 0 {
+            self.push(timestamp_ms, value);
+        } else {
+            let extra = OpenExtra::with_float(timestamp_ms, start_ms, value);
+            self.extra = Some(Box::new(extra));
+        }
+        is_ended
+    }
+
+    /// Adds a histogram that started to count at `start_ms` (0: not known) and is later than all other samples; returns whether
+    /// that ended a chunk.
+    pub(crate) fn push_histogram(
+        &mut self,
+        timestamp_ms: i64,
+        start_ms: i64,
+        value: HistogramValue<'_>,
+    ) -> bool {
+        let mut reset = ResetHint::Unknown;
+        if let Some(extra) = &mut self.extra {
+            match extra.push_histogram(timestamp_ms, start_ms, value) {
+                Pushed::Added => return false,
+                Pushed::NeedsNewChunk(found) => reset = found,
+            }
+        }
+        let is_ended = self.seal();
+        let extra = OpenExtra::with_histogram(timestamp_ms, start_ms, value, reset);
+        self.extra = Some(Box::new(extra));
+        is_ended
+    }
+
     /// Memory beside the struct itself, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         let chunks: usize = self.sealed.iter().map(|chunk| chunk.bytes.len() + 16).sum();
-        self.open.heap_bytes() + self.sealed.capacity() * size_of::<SealedChunk>() + chunks
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.heap_bytes());
+        self.open.heap_bytes() + extra + self.sealed.capacity() * size_of::<SealedChunk>() + chunks
     }
 
     fn is_full_before(&self, timestamp_ms: i64) -> bool {
@@ -118,16 +216,23 @@ impl Series {
             || timestamp_ms > self.open_last_ms
     }
 
+    /// Ends the open chunk and returns whether there was one.
     #[cold]
-    fn seal(&mut self) {
+    fn seal(&mut self) -> bool {
+        let Some((start_ms, end_ms)) = self.open_range() else {
+            return false;
+        };
         let mut bytes = Vec::with_capacity(self.open.size_bytes());
-        self.open.write_to(&mut bytes);
+        let encoding = self.write_open(&mut bytes);
         self.sealed.push(SealedChunk {
-            start_ms: self.open_start_ms,
-            end_ms: self.open.end_ms(),
+            start_ms,
+            end_ms,
+            encoding,
             bytes: bytes.into(),
         });
         self.open.clear();
+        self.extra = None;
+        true
     }
 }
 

@@ -123,9 +123,9 @@ fn drop_before(series: &mut Series, before_ms: i64) -> u64 {
         series.sealed.drain(..old);
         series.sealed.shrink_to_fit();
     }
-    let is_open_old = series.open.sample_count() > 0 && series.open.end_ms() < before_ms;
+    let is_open_old = series.open_range().is_some_and(|(_, end_ms)| end_ms < before_ms);
     if is_open_old {
-        series.open = Default::default();
+        series.drop_open();
     }
     old as u64 + u64::from(is_open_old)
 }

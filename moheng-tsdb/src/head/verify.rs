@@ -7,7 +7,6 @@ use moheng_metrics::SampleBuffer;
 use super::page::{PAGE_SERIES, Page, PageData};
 use super::series::Series;
 use super::{Head, SeriesId};
-use crate::chunk::Encoding;
 
 impl Head {
     /// Decodes every chunk and compares the index with the series.
@@ -51,22 +50,25 @@ impl Head {
 
 fn verify_series(series: &Series, samples: &mut SampleBuffer) -> Result<(), String> {
     let mut open_bytes = Vec::new();
-    series.open.write_to(&mut open_bytes);
-    let open = (!open_bytes.is_empty()).then(|| {
-        let range = (series.open_start_ms, series.open.end_ms());
-        (open_bytes.as_slice(), range)
-    });
+    let open_encoding = series.write_open(&mut open_bytes);
+    let open = series
+        .open_range()
+        .map(|range| (open_encoding, open_bytes.as_slice(), range));
     let sealed = series
         .sealed
         .iter()
-        .map(|chunk| (&*chunk.bytes, (chunk.start_ms, chunk.end_ms)));
+        .map(|chunk| (chunk.encoding, &*chunk.bytes, (chunk.start_ms, chunk.end_ms)));
     let mut last_ms = None;
-    for (bytes, range) in sealed.chain(open) {
+    for (encoding, bytes, range) in sealed.chain(open) {
         samples.clear();
-        Encoding::Xor
+        encoding
             .decode(bytes, samples)
             .map_err(|error| error.to_string())?;
-        let times = &samples.floats.timestamps_ms;
+        let times = if encoding.is_histogram() {
+            &samples.histograms.timestamps_ms
+        } else {
+            &samples.floats.timestamps_ms
+        };
         if times.first() != Some(&range.0) || times.last() != Some(&range.1) {
             return Err(format!("a chunk does not cover {range:?}"));
         }

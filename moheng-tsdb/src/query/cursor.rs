@@ -32,7 +32,8 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
             labels: series.labels,
             samples: Box::new(HeadSamples {
                 sealed: series.sealed.into_iter(),
-                open: (!series.open.is_empty()).then(|| (Arc::clone(&self.open_bytes), series.open)),
+                open: (!series.open.is_empty())
+                    .then(|| (series.open_encoding, Arc::clone(&self.open_bytes), series.open)),
                 start_ms: self.start_ms,
                 end_ms: series.end_ms,
             }),
@@ -46,8 +47,8 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
 
 /// The samples of one series, a chunk at a time.
 struct HeadSamples {
-    sealed: std::vec::IntoIter<Arc<[u8]>>,
-    open: Option<(Arc<[u8]>, Range<usize>)>,
+    sealed: std::vec::IntoIter<(Encoding, Arc<[u8]>)>,
+    open: Option<(Encoding, Arc<[u8]>, Range<usize>)>,
     start_ms: i64,
     end_ms: i64,
 }
@@ -55,24 +56,27 @@ struct HeadSamples {
 impl SampleCursor for HeadSamples {
     fn read(&mut self, buffer: &mut SampleBuffer) -> Result<bool, SourceError> {
         loop {
-            let before = buffer.floats.len();
-            if let Some(chunk) = self.sealed.next() {
-                decode(&chunk, buffer)?;
-            } else if let Some((bytes, range)) = self.open.take() {
-                decode(bytes.get(range).unwrap_or_default(), buffer)?;
+            let before = (buffer.floats.len(), buffer.histograms.len());
+            if let Some((encoding, chunk)) = self.sealed.next() {
+                decode(encoding, &chunk, buffer)?;
+            } else if let Some((encoding, bytes, range)) = self.open.take() {
+                decode(encoding, bytes.get(range).unwrap_or_default(), buffer)?;
             } else {
                 return Ok(false);
             }
-            buffer.floats.retain_range(before, self.start_ms, self.end_ms);
-            if buffer.floats.len() > before {
+            buffer.floats.retain_range(before.0, self.start_ms, self.end_ms);
+            buffer
+                .histograms
+                .retain_range(before.1, self.start_ms, self.end_ms);
+            if (buffer.floats.len(), buffer.histograms.len()) != before {
                 return Ok(true);
             }
         }
     }
 }
 
-fn decode(chunk: &[u8], samples: &mut SampleBuffer) -> Result<(), SourceError> {
-    Encoding::Xor
+fn decode(encoding: Encoding, chunk: &[u8], samples: &mut SampleBuffer) -> Result<(), SourceError> {
+    encoding
         .decode(chunk, samples)
         .map_err(|error| SourceError::Corrupt(format!("a chunk in memory: {error}")))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moheng_metrics::testing::{sink_suite, source_suite};
+use moheng_metrics::testing::{histogram_suite, sink_suite, source_suite, start_timestamp_suite};
 use moheng_tsdb::storage::MemoryDirectory;
 use moheng_tsdb::{Db, WalSync};
 
@@ -20,6 +20,27 @@ fn sink_in_memory() {
 #[test]
 fn source_in_memory() {
     source_suite(&in_memory);
+}
+
+#[test]
+fn histograms_in_memory() {
+    histogram_suite(&in_memory);
+}
+
+#[test]
+fn start_timestamps_in_memory() {
+    let make = || {
+        let mut settings = settings(WalSync::Always);
+        settings.start_timestamps = true;
+        Db::builder(Arc::new(MemoryDirectory::new()))
+            .settings(settings)
+            .without_worker()
+            .open()
+            .unwrap()
+    };
+    start_timestamp_suite(&make, true);
+    histogram_suite(&make);
+    sink_suite(&make);
 }
 
 #[test]

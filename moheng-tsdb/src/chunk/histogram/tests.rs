@@ -188,7 +188,6 @@ fn gauges_have_no_resets_and_stale_markers_end_a_chunk() {
     let mut appender = HistogramAppender::<u64>::new(ResetHint::Unknown, false);
     assert!(appender.push(0, 0, &IntegerHistogram::stale()));
     assert!(appender.push(1, 0, &IntegerHistogram::stale()));
-    assert!(appender.is_newest(&IntegerHistogram::stale()));
     assert_eq!(
         appender.fit(&integer(&[], &[])),
         Fit::NewChunk(ResetHint::Unknown)
@@ -198,21 +197,30 @@ fn gauges_have_no_resets_and_stale_markers_end_a_chunk() {
 }
 
 #[test]
-fn the_newest_sample_is_recognised() {
-    let mut appender = HistogramAppender::<u64>::new(ResetHint::Unknown, false);
-    appender.push(0, 0, &integer(&[(0, 2)], &[3, 0]));
-    assert!(appender.is_newest(&integer(&[(0, 2)], &[3, 0])));
-    assert!(
-        appender.is_newest(&integer(&[(0, 1)], &[3])),
-        "an empty bucket more"
+fn values_have_fingerprints() {
+    let one = fingerprint(&integer(&[(0, 2)], &[3, 0]));
+    assert_eq!(
+        fingerprint(&integer(&[(0, 1)], &[3])),
+        one,
+        "an empty bucket less"
     );
-    assert!(!appender.is_newest(&integer(&[(0, 1)], &[4])));
-    assert!(!appender.is_newest(&integer(&[(1, 1)], &[3])));
-    assert!(!appender.is_newest(&IntegerHistogram {
-        sum: 2.0,
-        ..integer(&[(0, 1)], &[3])
-    }));
-    assert!(!appender.is_newest(&IntegerHistogram::stale()));
+    let others = [
+        integer(&[(0, 1)], &[4]),
+        integer(&[(1, 1)], &[3]),
+        IntegerHistogram {
+            sum: 2.0,
+            ..integer(&[(0, 1)], &[3])
+        },
+        IntegerHistogram::stale(),
+    ];
+    for other in &others {
+        assert_ne!(fingerprint(other), one);
+    }
+    assert_ne!(fingerprint(&to_float(&integer(&[(0, 1)], &[3]))), one);
+    assert_eq!(
+        fingerprint(&IntegerHistogram::stale()),
+        fingerprint(&IntegerHistogram::stale())
+    );
 }
 
 #[test]
@@ -330,7 +338,7 @@ fn check_samples<C: Count>(samples: &[Sample<C>], has_starts: bool) {
             appender.restart(reset);
         }
         assert!(appender.push(*time, *start, sample));
-        assert_eq!((appender.end_ms(), appender.is_newest(sample)), (*time, true));
+        assert_eq!(appender.end_ms(), *time);
     }
     chunks.push(chunk_of(&appender));
     let mut columns = HistogramColumns::default();
