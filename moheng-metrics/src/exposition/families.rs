@@ -96,13 +96,12 @@ impl<'a> Reader<'a> {
     }
 
     fn declared(&mut self, name: &str) -> &mut Family {
-        let index = match self.by_name.get(name) {
-            Some(index) => *index,
-            None => {
-                self.families.push(Family::new(name));
-                self.by_name.insert(name.to_owned(), self.families.len() - 1);
-                self.families.len() - 1
-            }
+        let index = if let Some(index) = self.by_name.get(name) {
+            *index
+        } else {
+            self.families.push(Family::new(name));
+            self.by_name.insert(name.to_owned(), self.families.len() - 1);
+            self.families.len() - 1
         };
         self.current = Some(index);
         &mut self.families[index]

@@ -35,17 +35,15 @@ impl Output for Vec<u8> {
     }
 }
 
-/// The buckets of a histogram, the infinite one in any case.
-pub(super) fn all_buckets(histogram: &HistogramMetric) -> impl Iterator<Item = Cow<'_, Bucket>> {
+/// The infinite bucket of a histogram that has no such one, as one with native buckets only.
+pub(super) fn missing_infinite_bucket(histogram: &HistogramMetric) -> Option<Bucket> {
     let last_bound = histogram.buckets.last().map(|bucket| bucket.upper_bound);
-    let infinite = (last_bound != Some(f64::INFINITY)).then(|| {
-        Cow::Owned(Bucket {
-            upper_bound: f64::INFINITY,
-            cumulative_count: histogram.count,
-            exemplar: None,
-        })
-    });
-    histogram.buckets.iter().map(Cow::Borrowed).chain(infinite)
+    let is_missing = last_bound != Some(f64::INFINITY);
+    is_missing.then_some(Bucket {
+        upper_bound: f64::INFINITY,
+        cumulative_count: histogram.count,
+        exemplar: None,
+    })
 }
 
 /// The label of a bucket or a quantile, which the other lines of the metric do not have.

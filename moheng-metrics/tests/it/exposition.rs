@@ -289,13 +289,13 @@ proptest! {
         write(format, escaping, &families, &mut page);
         let text = String::from_utf8_lossy(&page);
         // Escaped families may have one name, so that only lines are looked at.
-        let mut lines = match format {
+        let lines = match format {
             Format::OpenMetrics1_0_0 => moheng_metrics::exposition::LineParser::OpenMetrics(
                 moheng_metrics::exposition::OpenMetricsParser::new(&page),
             ),
             _ => moheng_metrics::exposition::LineParser::Text(moheng_metrics::TextParser::new(&page)),
         };
-        while let Some(entry) = lines.next() {
+        for entry in lines {
             let entry = entry.map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
             if let moheng_metrics::TextEntry::Sample(sample) = entry {
                 let labels = sample.labels().map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;

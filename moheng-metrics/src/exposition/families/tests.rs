@@ -143,81 +143,85 @@ fn a_gauge_and_a_counter_may_share_a_name() {
     assert_eq!(String::from_utf8_lossy(&page), unambiguous);
 }
 
+const TEXT: Format = Format::Text0_0_4;
+const OPENMETRICS: Format = Format::OpenMetrics1_0_0;
+
+const NOT_WHOLE: &[(Format, &str, &str)] = &[
+    (
+        TEXT,
+        "# TYPE h histogram\nh_sum 1\n",
+        "2:1: the histogram that begins here has neither a count nor a +Inf bucket",
+    ),
+    (
+        TEXT,
+        "# TYPE h histogram\nh_bucket 1\n",
+        r#"2:1: this sample has no label "le" that is a number"#,
+    ),
+    (
+        TEXT,
+        "# TYPE h histogram\nh_bucket{le=\"NaN\"} 1\n",
+        r#"2:1: this sample has no label "le" that is a number"#,
+    ),
+    (
+        TEXT,
+        "# TYPE s summary\ns{quantile=\"x\"} 1\n",
+        r#"2:1: this sample has no label "quantile" that is a number"#,
+    ),
+    (
+        TEXT,
+        "# TYPE h histogram\nh_sum 1\nh_sum 1\n",
+        "3:1: the histogram has two sums",
+    ),
+    (
+        TEXT,
+        "# TYPE s summary\ns_count 1\ns_count 1\n",
+        "3:1: the summary has two counts",
+    ),
+    (
+        TEXT,
+        "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 1\nh_count 1\n",
+        "2:1: the histogram that begins here has 1 twice",
+    ),
+    (
+        TEXT,
+        "up 1\n# TYPE up gauge\n",
+        r#"2:1: the type of "up" comes after its samples"#,
+    ),
+    (
+        TEXT,
+        "up 1\n# TYPE up gauge",
+        r#"2:1: the type of "up" comes after its samples"#,
+    ),
+    (
+        OPENMETRICS,
+        "# TYPE c counter\nc 1\n# EOF\n",
+        r#"2:1: the samples of "c" must be named c_total"#,
+    ),
+    (
+        OPENMETRICS,
+        "# TYPE c info\nc 1\n# EOF\n",
+        r#"2:1: the samples of "c" must be named c_info"#,
+    ),
+    (
+        OPENMETRICS,
+        "# TYPE c counter\nc_created x\n# EOF\n",
+        r#"2:11: expected a number, found "x""#,
+    ),
+    (
+        OPENMETRICS,
+        "# TYPE c counter\nc_created NaN\n# EOF\n",
+        "2:1: the time at which it was created is no time in seconds",
+    ),
+    (
+        OPENMETRICS,
+        "up 1\n",
+        "2:1: expected # EOF at the end, found the end of the text",
+    ),
+];
+
 #[test]
 fn what_is_not_a_whole_metric_is_refused() {
-    let (text, openmetrics) = (Format::Text0_0_4, Format::OpenMetrics1_0_0);
-    for (format, page, error) in [
-        (
-            text,
-            "# TYPE h histogram\nh_sum 1\n",
-            "2:1: the histogram that begins here has neither a count nor a +Inf bucket",
-        ),
-        (
-            text,
-            "# TYPE h histogram\nh_bucket 1\n",
-            r#"2:1: this sample has no label "le" that is a number"#,
-        ),
-        (
-            text,
-            "# TYPE h histogram\nh_bucket{le=\"NaN\"} 1\n",
-            r#"2:1: this sample has no label "le" that is a number"#,
-        ),
-        (
-            text,
-            "# TYPE s summary\ns{quantile=\"x\"} 1\n",
-            r#"2:1: this sample has no label "quantile" that is a number"#,
-        ),
-        (
-            text,
-            "# TYPE h histogram\nh_sum 1\nh_sum 1\n",
-            "3:1: the histogram has two sums",
-        ),
-        (
-            text,
-            "# TYPE s summary\ns_count 1\ns_count 1\n",
-            "3:1: the summary has two counts",
-        ),
-        (
-            text,
-            "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 1\nh_count 1\n",
-            "2:1: the histogram that begins here has 1 twice",
-        ),
-        (
-            text,
-            "up 1\n# TYPE up gauge\n",
-            r#"2:1: the type of "up" comes after its samples"#,
-        ),
-        (
-            text,
-            "up 1\n# TYPE up gauge",
-            r#"2:1: the type of "up" comes after its samples"#,
-        ),
-        (
-            openmetrics,
-            "# TYPE c counter\nc 1\n# EOF\n",
-            r#"2:1: the samples of "c" must be named c_total"#,
-        ),
-        (
-            openmetrics,
-            "# TYPE c info\nc 1\n# EOF\n",
-            r#"2:1: the samples of "c" must be named c_info"#,
-        ),
-        (
-            openmetrics,
-            "# TYPE c counter\nc_created x\n# EOF\n",
-            r#"2:11: expected a number, found "x""#,
-        ),
-        (
-            openmetrics,
-            "# TYPE c counter\nc_created NaN\n# EOF\n",
-            "2:1: the time at which it was created is no time in seconds",
-        ),
-        (
-            openmetrics,
-            "up 1\n",
-            "2:1: expected # EOF at the end, found the end of the text",
-        ),
-    ] {
-        check_error(format, page, error);
+    for (format, page, error) in NOT_WHOLE {
+        check_error(*format, page, error);
     }
 }

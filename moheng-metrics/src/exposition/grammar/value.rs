@@ -70,7 +70,7 @@ pub(crate) enum SecondsError {
 /// Reads seconds as OpenMetrics writes times, as milliseconds. What is finer is cut, as Prometheus does.
 pub(crate) fn seconds_as_ms(text: &[u8]) -> Result<i64, SecondsError> {
     if let Some(outcome) = plain_seconds_as_ms(text) {
-        return outcome.ok_or(SecondsError::OutOfRange);
+        return outcome;
     }
     let seconds = std::str::from_utf8(text)
         .ok()
@@ -90,8 +90,8 @@ pub(crate) fn seconds_as_ms(text: &[u8]) -> Result<i64, SecondsError> {
     Err(SecondsError::OutOfRange)
 }
 
-/// Reads `-12.345` digit by digit; the inner `None` is for more than 64 bits, the outer one for any other notation.
-fn plain_seconds_as_ms(text: &[u8]) -> Option<Option<i64>> {
+/// Reads `-12.345` digit by digit; `None` for any other notation.
+fn plain_seconds_as_ms(text: &[u8]) -> Option<Result<i64, SecondsError>> {
     let (is_negative, unsigned) = match text {
         [b'-', unsigned @ ..] => (true, unsigned),
         _ => (false, text),
@@ -111,7 +111,7 @@ fn plain_seconds_as_ms(text: &[u8]) -> Option<Option<i64>> {
             .and_then(|total_ms| total_ms.checked_mul(10))
             .and_then(|total_ms| total_ms.checked_add(if is_negative { -digit } else { digit }));
     }
-    Some(total_ms)
+    Some(total_ms.ok_or(SecondsError::OutOfRange))
 }
 
 #[cfg(test)]

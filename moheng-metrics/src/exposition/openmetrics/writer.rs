@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::exemplar::fits;
-use crate::exposition::output::{Bound, FamilyWriter, Output, all_buckets};
+use crate::exposition::output::{Bound, FamilyWriter, Output, missing_infinite_bucket};
 use crate::number::FloatText;
 use crate::{
     EscapingScheme, Exemplar, HistogramMetric, Metric, MetricFamily, MetricKind, MetricValue, NameKind,
@@ -122,7 +122,11 @@ struct Lines<'a, 'w, O> {
 impl<O: Output> Lines<'_, '_, O> {
     /// The count stands only beside a sum, the format says; the infinite bucket says the same.
     fn histogram(&mut self, histogram: &HistogramMetric, kind: MetricKind) {
-        for bucket in all_buckets(histogram) {
+        for bucket in histogram
+            .buckets
+            .iter()
+            .chain(&missing_infinite_bucket(histogram))
+        {
             let bound = Some(bucket.upper_bound);
             self.number(
                 "_bucket",

@@ -1,6 +1,6 @@
 //! [`write_text`]: metric families as text.
 
-use crate::exposition::output::{Bound, FamilyWriter, Output, all_buckets};
+use crate::exposition::output::{Bound, FamilyWriter, Output, missing_infinite_bucket};
 use crate::number::FloatText;
 use crate::{EscapingScheme, Metric, MetricFamily, MetricValue, NameKind, escape_name};
 
@@ -62,7 +62,11 @@ fn write_metric<O: Output>(writer: &mut FamilyWriter<'_, O>, metric: &Metric) {
         MetricValue::Number(value) => line("", None, None, *value),
         MetricValue::Histogram(histogram) => {
             let mut line = |suffix: &str, bound, value| line(suffix, Some("le"), bound, value);
-            for bucket in all_buckets(histogram) {
+            for bucket in histogram
+                .buckets
+                .iter()
+                .chain(&missing_infinite_bucket(histogram))
+            {
                 line("_bucket", Some(bucket.upper_bound), bucket.cumulative_count);
             }
             if let Some(sum) = histogram.sum {

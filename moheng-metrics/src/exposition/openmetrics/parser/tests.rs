@@ -1,5 +1,7 @@
 //! Tests of the OpenMetrics parser.
 
+use std::fmt::Write;
+
 use super::*;
 
 /// What a text says, as lines that are easy to compare.
@@ -17,13 +19,14 @@ fn lines(mut parser: OpenMetricsParser<'_>, expected_series: &[u8]) -> Result<Ve
                 let labels = sample.labels().map_err(|error| error.to_string())?;
                 let mut line = format!("{labels} {}", sample.value);
                 if let Some(timestamp_ms) = sample.timestamp_ms {
-                    line += &format!(" @{timestamp_ms}");
+                    let _ = write!(line, " @{timestamp_ms}");
                 }
                 if let Some(start_ms) = sample.start_timestamp_ms {
-                    line += &format!(" since {start_ms}");
+                    let _ = write!(line, " since {start_ms}");
                 }
                 if let Some(exemplar) = sample.exemplar().map_err(|error| error.to_string())? {
-                    line += &format!(
+                    let _ = write!(
+                        line,
                         " # {} {} {:?}",
                         exemplar.labels, exemplar.value, exemplar.timestamp_ms
                     );
@@ -299,88 +302,90 @@ fn ends() {
     assert_eq!(parser.next_entry(b""), Ok(None));
 }
 
+const WRONG_LINES: &[(&str, &str)] = &[
+    (
+        "\nup 1\n",
+        "1:1: expected a metric name, a comment or {, found the end of the line",
+    ),
+    (
+        " up 1\n",
+        r#"1:1: expected a metric name, a comment or {, found " up 1""#,
+    ),
+    ("ok 1\nup  1\n", r#"2:4: expected a number, found " 1""#),
+    ("up\t1\n", r#"1:3: expected a blank and the value, found "\t1""#),
+    (
+        "up 1 \n",
+        "1:6: expected a time in seconds, found the end of the line",
+    ),
+    ("up 1 NaN\n", r#"1:6: expected a time in seconds, found "NaN""#),
+    (
+        "up 1 99999999999999999999\n",
+        "1:6: the time does not fit 64 bits of milliseconds",
+    ),
+    (
+        "up 1 2 3\n",
+        r#"1:7: expected an exemplar or the end of the line, found " 3""#,
+    ),
+    ("up 1\r\n", r#"1:4: expected a number, found "1\r""#),
+    ("up 0x1p3\n", r#"1:4: expected a number, found "0x1p3""#),
+    ("up {a=\"1\"} 1\n", r#"1:4: expected a number, found "{a=\"1\"}""#),
+    (
+        "up{a=\"1\",} 1\n",
+        r#"1:10: expected a label name or }, found "}""#,
+    ),
+    (
+        "up{a=\"1\", b=\"2\"} 1\n",
+        r#"1:10: expected a label name or }, found " b=\"2\"} 1""#,
+    ),
+    (
+        "up{a=\"1\" b=\"2\"} 1\n",
+        r#"1:9: expected a comma or }, found " b=\"2\"} 1""#,
+    ),
+    (
+        "up{a=\"1\"b=\"2\"} 1\n",
+        r#"1:9: expected a comma or }, found "b=\"2\"}""#,
+    ),
+    (
+        "up{a=\"x\ny\"} 1\n",
+        "1:8: a line feed within a label (it is written \\n)",
+    ),
+    (
+        "up{a=\"1\",a=\"2\"} 1\n",
+        r#"1:1: the series has the label "a" twice"#,
+    ),
+    (
+        "# comment\n",
+        r##"1:1: expected # HELP, # TYPE, # UNIT or # EOF, found "#""##,
+    ),
+    (
+        "#\n",
+        r##"1:1: expected # HELP, # TYPE, # UNIT or # EOF, found "#""##,
+    ),
+    (
+        "# TYPE a untyped\n",
+        r#"1:10: expected counter, gauge, histogram, gaugehistogram, summary, info, stateset or unknown, found "untyped""#,
+    ),
+    (
+        "# TYPE a\n",
+        "1:9: expected a blank and a text after the metric name, found the end of the line",
+    ),
+    (
+        "# TYPE  a gauge\n",
+        r#"1:8: expected a metric name, found " a gauge""#,
+    ),
+    (
+        "# UNIT up_s seconds\n",
+        r#"1:13: the name "up_s" does not end in the unit "seconds""#,
+    ),
+    (
+        "# UNIT ups s\n",
+        r#"1:12: the name "ups" does not end in the unit "s""#,
+    ),
+];
+
 #[test]
 fn wrong_lines() {
-    for (text, error) in [
-        (
-            "\nup 1\n",
-            "1:1: expected a metric name, a comment or {, found the end of the line",
-        ),
-        (
-            " up 1\n",
-            r#"1:1: expected a metric name, a comment or {, found " up 1""#,
-        ),
-        ("ok 1\nup  1\n", r#"2:4: expected a number, found " 1""#),
-        ("up\t1\n", r#"1:3: expected a blank and the value, found "\t1""#),
-        (
-            "up 1 \n",
-            "1:6: expected a time in seconds, found the end of the line",
-        ),
-        ("up 1 NaN\n", r#"1:6: expected a time in seconds, found "NaN""#),
-        (
-            "up 1 99999999999999999999\n",
-            "1:6: the time does not fit 64 bits of milliseconds",
-        ),
-        (
-            "up 1 2 3\n",
-            r#"1:7: expected an exemplar or the end of the line, found " 3""#,
-        ),
-        ("up 1\r\n", r#"1:4: expected a number, found "1\r""#),
-        ("up 0x1p3\n", r#"1:4: expected a number, found "0x1p3""#),
-        ("up {a=\"1\"} 1\n", r#"1:4: expected a number, found "{a=\"1\"}""#),
-        (
-            "up{a=\"1\",} 1\n",
-            r#"1:10: expected a label name or }, found "}""#,
-        ),
-        (
-            "up{a=\"1\", b=\"2\"} 1\n",
-            r#"1:10: expected a label name or }, found " b=\"2\"} 1""#,
-        ),
-        (
-            "up{a=\"1\" b=\"2\"} 1\n",
-            r#"1:9: expected a comma or }, found " b=\"2\"} 1""#,
-        ),
-        (
-            "up{a=\"1\"b=\"2\"} 1\n",
-            r#"1:9: expected a comma or }, found "b=\"2\"}""#,
-        ),
-        (
-            "up{a=\"x\ny\"} 1\n",
-            "1:8: a line feed within a label (it is written \\n)",
-        ),
-        (
-            "up{a=\"1\",a=\"2\"} 1\n",
-            r#"1:1: the series has the label "a" twice"#,
-        ),
-        (
-            "# comment\n",
-            r##"1:1: expected # HELP, # TYPE, # UNIT or # EOF, found "#""##,
-        ),
-        (
-            "#\n",
-            r##"1:1: expected # HELP, # TYPE, # UNIT or # EOF, found "#""##,
-        ),
-        (
-            "# TYPE a untyped\n",
-            r#"1:10: expected counter, gauge, histogram, gaugehistogram, summary, info, stateset or unknown, found "untyped""#,
-        ),
-        (
-            "# TYPE a\n",
-            "1:9: expected a blank and a text after the metric name, found the end of the line",
-        ),
-        (
-            "# TYPE  a gauge\n",
-            r#"1:8: expected a metric name, found " a gauge""#,
-        ),
-        (
-            "# UNIT up_s seconds\n",
-            r#"1:13: the name "up_s" does not end in the unit "seconds""#,
-        ),
-        (
-            "# UNIT ups s\n",
-            r#"1:12: the name "ups" does not end in the unit "s""#,
-        ),
-    ] {
+    for (text, error) in WRONG_LINES {
         check_line_error(text, error);
     }
 }
@@ -420,7 +425,7 @@ fn wrong_exemplars() {
         ("up 1 # {\"a\"} 1\n", "1:9: the metric has a name already"),
         (
             "up 1 #{a=\"b\"} 1\n",
-            r##"1:5: expected a timestamp, an exemplar or the end of the line, found " #{a=\"b\"} 1""##,
+            r#"1:5: expected a timestamp, an exemplar or the end of the line, found " #{a=\"b\"} 1""#,
         ),
         ("up 1 # {a=\"b\nc\"} 1\n", "1:13: a line feed within an exemplar"),
         (
