@@ -27,6 +27,7 @@ mod media_type;
 mod negotiation;
 mod openmetrics;
 mod output;
+mod protobuf;
 mod text;
 
 pub use entry::{TextEntry, TextSample};
@@ -35,6 +36,7 @@ pub use format::Format;
 pub use lines::LineParser;
 pub use negotiation::{ContentTypeError, Negotiated, ScrapeFormat, accept_header, negotiate, scrape_format};
 pub use openmetrics::{MAX_EXEMPLAR_CHARACTERS, OpenMetricsParser};
+pub use protobuf::{FamilyView, MetricView, MetricViews, ProtobufParser};
 pub use text::{TEXT_CONTENT_TYPE, TextParser, write_text};
 
 use crate::{EscapingScheme, MetricFamily};
@@ -51,7 +53,7 @@ pub fn write(format: Format, escaping: EscapingScheme, families: &[MetricFamily]
         Format::OpenMetrics0_0_1 | Format::OpenMetrics1_0_0 => {
             openmetrics::write_families(families, escaping, out);
         }
-        Format::Protobuf => {}
+        Format::Protobuf => protobuf::write_families(families, escaping, out),
     }
 }
 
@@ -66,6 +68,6 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Vec<MetricFamily>, ParseErr
     match format {
         Format::Text0_0_4 | Format::Text1_0_0 => families::read_text(bytes),
         Format::OpenMetrics0_0_1 | Format::OpenMetrics1_0_0 => families::read_openmetrics(bytes),
-        Format::Protobuf => Ok(Vec::new()),
+        Format::Protobuf => protobuf::read_families(bytes),
     }
 }

@@ -221,7 +221,7 @@ fn store<Count>(
 }
 
 /// Appends counts of which the message has the differences.
-fn push_deltas(
+pub(crate) fn push_deltas(
     reader: &mut Reader<'_>,
     key: u32,
     field: &'static str,

@@ -46,7 +46,7 @@ pub use encoder::{OutgoingHistogram, OutgoingSeries, WriteEncoder};
 pub use headers::{
     CONTENT_ENCODING, HeaderError, VERSION_HEADER, WriteMessage, WrittenCounts, check_content_encoding,
 };
-pub(crate) use histogram::{decode_span, encode_spans};
+pub(crate) use histogram::{decode_span, encode_spans, push_deltas};
 pub use series::{
     MAX_SERIES_HISTOGRAMS, MAX_SERIES_LABELS, MAX_SERIES_SAMPLES, ReceivedExemplar, ReceivedHistogram,
     ReceivedMetadata, ReceivedSeries, WriteSample,

@@ -7,6 +7,7 @@ mod labels;
 mod messages;
 mod otlp;
 mod patterns;
+mod protobuf_exposition;
 mod remote_read;
 mod remote_write;
 mod text_format;
