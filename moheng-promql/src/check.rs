@@ -53,7 +53,16 @@ impl Visitor for Checker {
             }
             ExprKind::Binary(binary) => self.check_binary(binary, expr),
             ExprKind::Aggregate(aggregate) => self.check_aggregate(aggregate, expr),
-            ExprKind::Call(call) => self.check_call(call, expr),
+            ExprKind::Call(call) => {
+                self.check_call(call, expr);
+                if call.function.is_info() {
+                    // The second argument is no selector of its own.
+                    if let Some(vector) = call.arguments.first() {
+                        self.visit(vector);
+                    }
+                    return;
+                }
+            }
             ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Paren(_) => {}
         }
         self.visit_children(expr);
@@ -68,16 +77,48 @@ impl Checker {
     fn expect_type(&mut self, expr: &Expr, expected: ValueType, context: &str) {
         let found = expr.value_type();
         if found != expected {
-            let (expected, found) = (expected.as_str(), found.as_str());
-            self.error(
-                expr,
-                format!("expected type {expected} in {context}, got {found}"),
+            let message = format!(
+                "expected type {} in {context}, got {}",
+                expected.as_str(),
+                found.as_str()
             );
+            let help = type_help(expr, expected);
+            self.errors
+                .push(ParseError::new(expr.span(), message).with_help(help));
+        }
+    }
+
+    /// The second argument of `info()`: matchers in braces and nothing else.
+    fn check_info_matchers(&mut self, call: &CallExpr) {
+        let Some(argument) = call.arguments.get(1) else {
+            return;
+        };
+        let is_plain = match argument.kind() {
+            ExprKind::Selector(selector) => {
+                selector.name.is_none()
+                    && selector.edges.is_none()
+                    && selector.modifiers == TimeModifiers::default()
+            }
+            _ => false,
+        };
+        if !is_plain {
+            let message = "expected label matchers in braces as the second argument of info()";
+            self.error(argument, message.to_owned());
         }
     }
 
     fn check_selector(&mut self, selector: &Selector, expr: &Expr) {
         self.check_modifiers(&selector.modifiers);
+        if let Some(edges) = selector.edges
+            && !self.options.edge_modifiers
+        {
+            let message = format!("{} modifier is experimental and must be enabled", edges.as_str());
+            self.error(expr, message);
+        }
+        self.check_matchers(selector, expr);
+    }
+
+    fn check_matchers(&mut self, selector: &Selector, expr: &Expr) {
         if let Some(name) = &selector.name {
             if let Some(matcher) = selector
                 .matchers
@@ -113,10 +154,7 @@ impl Checker {
     /// Duration expressions may use the few functions that are experimental elsewhere.
     fn check_duration(&mut self, duration: &DurationExpr) {
         if let DurationExpr::Computed(expr) = duration {
-            let options = ParserOptions {
-                experimental_functions: true,
-            };
-            self.errors.extend(check(expr, options));
+            self.errors.extend(check(expr, ParserOptions::everything()));
         }
     }
 
@@ -144,11 +182,32 @@ impl Checker {
             let message = format!("set operator {op:?} not allowed in binary scalar expression");
             self.error(expr, message);
         }
+        self.check_operator(binary, scalars, expr);
         let matches = |matching: &crate::ast::VectorMatching| {
             matching.is_on || !matching.labels.is_empty() || matching.group.is_some()
         };
         if scalars > 0 && binary.matching.as_ref().is_some_and(matches) {
             let message = "vector matching only allowed between instant vectors";
+            self.error(expr, message.to_owned());
+        }
+    }
+
+    fn check_operator(&mut self, binary: &BinaryExpr, scalars: usize, expr: &Expr) {
+        let op = binary.op.as_str();
+        if binary.op.is_trim() && scalars == 2 {
+            self.error(expr, format!("operator {op:?} not defined between scalars"));
+        }
+        if binary.fill.is_empty() {
+            return;
+        }
+        if !self.options.fill_modifiers {
+            self.error(
+                expr,
+                "fill modifiers are experimental and must be enabled".to_owned(),
+            );
+        }
+        if scalars > 0 {
+            let message = "filling in missing series only allowed between instant vectors";
             self.error(expr, message.to_owned());
         }
     }
@@ -206,10 +265,36 @@ impl Checker {
             let message = format!("expected {wanted} argument(s) in call to {name:?}, got {count}");
             self.error(expr, message);
         }
+        if function.is_info() {
+            self.check_info_matchers(call);
+        }
         for (index, argument) in call.arguments.iter().enumerate() {
             if let Some(expected) = function.argument_type(index) {
                 self.expect_type(argument, expected, &format!("call to function {name:?}"));
             }
         }
+    }
+}
+
+/// How an expression becomes one of the type that is expected.
+fn type_help(expr: &Expr, expected: ValueType) -> Option<String> {
+    let is_plain_selector = matches!(expr.kind(), ExprKind::Selector(_));
+    match (expected, expr.value_type()) {
+        (ValueType::RangeVector, ValueType::InstantVector) if is_plain_selector => {
+            Some("select a range of samples by a duration in brackets, as in [5m]".to_owned())
+        }
+        (ValueType::RangeVector, ValueType::InstantVector) => {
+            Some("evaluate the expression over a range with a subquery, as in [5m:]".to_owned())
+        }
+        (ValueType::InstantVector, ValueType::RangeVector) => Some(
+            "leave the range out, or put a function such as rate() or avg_over_time() around it".to_owned(),
+        ),
+        (ValueType::InstantVector, ValueType::Scalar) => {
+            Some("vector() makes a vector of a scalar".to_owned())
+        }
+        (ValueType::Scalar, ValueType::InstantVector) => {
+            Some("scalar() makes a scalar of a vector with one element".to_owned())
+        }
+        _ => None,
     }
 }

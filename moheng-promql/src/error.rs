@@ -12,11 +12,20 @@ use crate::ast::Span;
 pub struct ParseError {
     span: Span,
     message: String,
+    help: Option<String>,
 }
 
 impl ParseError {
     pub(crate) fn new(span: Span, message: String) -> Self {
-        Self { span, message }
+        Self {
+            span,
+            message,
+            help: None,
+        }
+    }
+
+    pub(crate) fn with_help(self, help: Option<String>) -> Self {
+        Self { help, ..self }
     }
 
     /// Where it is wrong.
@@ -27,6 +36,11 @@ impl ParseError {
     /// What is wrong.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What to do about it, where that can be guessed.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 }
 
@@ -58,7 +72,8 @@ impl ParseErrors {
         &self.errors
     }
 
-    /// The errors for a terminal: each with the line it is in and carets under the place.
+    /// The errors for a terminal: each with the line it is in, carets under the place, and
+    /// advice where there is some.
     pub fn render(&self) -> String {
         let mut out = String::new();
         for error in &self.errors {
@@ -78,6 +93,11 @@ impl ParseErrors {
                 format!("  {blanks}{carets}"),
             ] {
                 out.push_str(&part);
+                out.push('\n');
+            }
+            if let Some(help) = &error.help {
+                out.push_str("  help: ");
+                out.push_str(help);
                 out.push('\n');
             }
         }
@@ -126,6 +146,12 @@ impl QueryError {
 
     pub(crate) fn too_many_samples() -> Self {
         Self::execution("query processing would load too many samples into memory in query execution")
+    }
+
+    pub(crate) fn too_much_memory(limit_bytes: u64) -> Self {
+        Self::execution(format!(
+            "query processing would use more memory than the limit of {limit_bytes} bytes"
+        ))
     }
 
     pub(crate) fn same_labelset() -> Self {

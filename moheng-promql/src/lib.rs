@@ -33,6 +33,7 @@ mod check;
 mod error;
 mod eval;
 mod functions;
+mod plan;
 mod syntax;
 mod value;
 
@@ -40,13 +41,14 @@ mod value;
 pub mod testing;
 
 pub use ast::{
-    AggregateExpr, AggregateOp, AtModifier, BinaryExpr, BinaryOp, CallExpr, DurationExpr, Expr, ExprKind,
-    GroupModifier, Grouping, NumberLiteral, RangeSelector, Selector, Side, Span, Subquery, TimeModifiers,
-    UnaryExpr, UnaryOp, ValueType, VectorMatching, Visitor,
+    AggregateExpr, AggregateOp, AtModifier, BinaryExpr, BinaryOp, CallExpr, Description, DurationExpr,
+    EdgeModifier, Expr, ExprKind, Fill, GroupModifier, Grouping, NumberLiteral, RangeSelector, Selector,
+    Side, Span, Subquery, TimeModifiers, UnaryExpr, UnaryOp, ValueType, VectorMatching, Visitor,
 };
 pub use error::{ParseError, ParseErrors, QueryError};
-pub use eval::{Annotations, CancelToken, Engine, EngineSettings, InstantQuery, RangeQuery};
+pub use eval::{Annotations, CancelToken, Engine, EngineSettings, InstantQuery, Measured, RangeQuery};
 pub use functions::{FUNCTIONS, Function, Support};
+pub use plan::{Plan, PlanNode, PlannedSelect};
 pub use syntax::ParserOptions;
 pub use value::{InstantSample, QueryOutput, QueryValue, RangeSeries, Statistics};
 

@@ -54,13 +54,20 @@ pub struct RangeSeries {
 }
 
 /// What a query took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
     /// Series handed out by the source.
     pub series_read: u64,
-    /// Samples decoded from the source.
+    /// Samples decoded from the source, each once.
     pub samples_read: u64,
     /// The most samples and intermediate values held at once.
     pub peak_samples: u64,
+    /// The most memory held at once, in bytes, counted roughly.
+    pub peak_bytes: u64,
+    /// Samples seen by all steps together: a sample counts once for every step whose window it is in. 0 unless the query
+    /// asked for it.
+    pub queryable_samples: u64,
+    /// The same step by step; those of subqueries count for the last step. Empty unless the query asked for it.
+    pub queryable_samples_per_step: Vec<u64>,
 }

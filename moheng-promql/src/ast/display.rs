@@ -7,7 +7,7 @@ use moheng_metrics::{
 };
 
 use super::{
-    AggregateExpr, AtModifier, BinaryExpr, DurationExpr, Expr, ExprKind, GroupModifier, Grouping,
+    AggregateExpr, AtModifier, BinaryExpr, DurationExpr, Expr, ExprKind, Fill, GroupModifier, Grouping,
     NumberLiteral, Selector, Side, TimeModifiers, UnaryOp, VectorMatching, push_quoted,
 };
 
@@ -20,6 +20,7 @@ impl Display for Expr {
             ExprKind::Range(range) => {
                 range.selector.fmt_matchers(f)?;
                 write!(f, "[{}]", range.range)?;
+                range.selector.fmt_edges(f)?;
                 range.selector.modifiers.fmt(f)
             }
             ExprKind::Subquery(subquery) => {
@@ -76,11 +77,19 @@ impl Display for NumberLiteral {
 impl Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_matchers(f)?;
+        self.fmt_edges(f)?;
         self.modifiers.fmt(f)
     }
 }
 
 impl Selector {
+    fn fmt_edges(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.edges {
+            Some(edges) => write!(f, " {}", edges.as_str()),
+            None => Ok(()),
+        }
+    }
+
     fn fmt_matchers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts: Vec<String> = Vec::new();
         match &self.name {
@@ -128,7 +137,7 @@ impl Display for DurationExpr {
 
 impl BinaryExpr {
     /// The operator with all its modifiers.
-    pub(super) fn operator_text(&self) -> String {
+    pub(crate) fn operator_text(&self) -> String {
         let mut text = self.op.as_str().to_owned();
         if self.returns_bool {
             text.push_str(" bool");
@@ -136,7 +145,24 @@ impl BinaryExpr {
         if let Some(matching) = &self.matching {
             matching.push_text(&mut text);
         }
+        self.fill.push_text(&mut text);
         text
+    }
+}
+
+impl Fill {
+    fn push_text(self, text: &mut String) {
+        let parts = if self.left == self.right {
+            [("fill", self.left), ("", None)]
+        } else {
+            [("fill_left", self.left), ("fill_right", self.right)]
+        };
+        for (keyword, value) in parts {
+            if let Some(value) = value {
+                // Writing to a string does not fail.
+                let _ = write!(text, " {keyword} ({value})");
+            }
+        }
     }
 }
 
@@ -158,7 +184,7 @@ impl VectorMatching {
 
 impl AggregateExpr {
     /// The operator with its grouping and the blank after it.
-    pub(super) fn head_text(&self) -> String {
+    pub(crate) fn head_text(&self) -> String {
         let mut text = self.op.as_str().to_owned();
         if let Some(Grouping { is_without, labels }) = &self.grouping {
             text.push_str(if *is_without { " without (" } else { " by (" });

@@ -1,5 +1,6 @@
 //! The syntax tree: every node knows its [`Span`] and whether its value depends on the evaluation time.
 
+mod describe;
 mod display;
 mod operator;
 mod pretty;
@@ -8,9 +9,10 @@ mod selector;
 mod span;
 mod visit;
 
+pub use describe::Description;
 pub use operator::{AggregateOp, BinaryOp, UnaryOp};
 pub(crate) use quote::push_quoted;
-pub use selector::{AtModifier, DurationExpr, Selector, TimeModifiers};
+pub use selector::{AtModifier, DurationExpr, EdgeModifier, Selector, TimeModifiers};
 pub use span::Span;
 pub use visit::Visitor;
 
@@ -119,6 +121,27 @@ pub struct BinaryExpr {
     pub returns_bool: bool,
     /// How elements of two vectors find each other; by all labels when missing.
     pub matching: Option<VectorMatching>,
+    /// What stands in for missing elements.
+    pub fill: Fill,
+}
+
+/// `fill_left (…) fill_right (…)`, both at once when written `fill (…)`
+///
+/// With `group_right` the sides are the other way round, as in Prometheus 3.14: `fill_left` fills the side that may have
+/// many elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Fill {
+    /// The value of elements that the left side does not have.
+    pub left: Option<NumberLiteral>,
+    /// The value of elements that the right side does not have.
+    pub right: Option<NumberLiteral>,
+}
+
+impl Fill {
+    /// Whether no side is filled.
+    pub fn is_empty(self) -> bool {
+        self.left.is_none() && self.right.is_none()
+    }
 }
 
 /// `on (…) group_left (…)`
@@ -281,6 +304,11 @@ impl Expr {
     /// The direct sub-expressions, in the order they are written.
     pub fn children(&self) -> Vec<&Self> {
         children(&self.kind)
+    }
+
+    /// The tree as a plain value that turns into the JSON of Prometheus's `/api/v1/parse_query`.
+    pub fn describe(&self) -> Description {
+        describe::describe(self)
     }
 
     /// The text on several lines, indented, as a person would write a long query.

@@ -41,6 +41,10 @@ pub enum BinaryOp {
     GreaterOrEqual,
     /// `<=`
     LessOrEqual,
+    /// `</`: keeps the observations of a histogram below a number
+    TrimUpper,
+    /// `>/`: keeps the observations of a histogram above a number
+    TrimLower,
     /// `+`
     Add,
     /// `-`
@@ -70,6 +74,8 @@ impl BinaryOp {
             Self::Less => "<",
             Self::GreaterOrEqual => ">=",
             Self::LessOrEqual => "<=",
+            Self::TrimUpper => "</",
+            Self::TrimLower => ">/",
             Self::Add => "+",
             Self::Subtract => "-",
             Self::Multiply => "*",
@@ -90,7 +96,9 @@ impl BinaryOp {
             | Self::Greater
             | Self::Less
             | Self::GreaterOrEqual
-            | Self::LessOrEqual => 3,
+            | Self::LessOrEqual
+            | Self::TrimUpper
+            | Self::TrimLower => 3,
             Self::Add | Self::Subtract => 4,
             Self::Multiply | Self::Divide | Self::Modulo | Self::Atan2 => 5,
             Self::Power => 6,
@@ -99,7 +107,12 @@ impl BinaryOp {
 
     /// `== != > < >= <=`
     pub const fn is_comparison(self) -> bool {
-        self.precedence() == 3
+        self.precedence() == 3 && !self.is_trim()
+    }
+
+    /// `</ >/`
+    pub const fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
     }
 
     /// `and or unless`

@@ -13,6 +13,27 @@ pub struct Selector {
     pub matchers: Vec<Matcher>,
     /// Offset and `@`.
     pub modifiers: TimeModifiers,
+    /// `anchored` or `smoothed`.
+    pub edges: Option<EdgeModifier>,
+}
+
+/// What happens at the edges of a window, where there is usually no sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EdgeModifier {
+    /// `anchored`: the window begins with the last sample before it.
+    Anchored,
+    /// `smoothed`: values at the edges are interpolated between the samples around them.
+    Smoothed,
+}
+
+impl EdgeModifier {
+    /// The keyword.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anchored => "anchored",
+            Self::Smoothed => "smoothed",
+        }
+    }
 }
 
 impl Selector {

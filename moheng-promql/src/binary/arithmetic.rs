@@ -18,7 +18,9 @@ pub(super) fn operation(op: BinaryOp) -> fn(f64, f64) -> f64 {
         BinaryOp::Less => |left, right| f64::from(left < right),
         BinaryOp::GreaterOrEqual => |left, right| f64::from(left >= right),
         BinaryOp::LessOrEqual => |left, right| f64::from(left <= right),
-        BinaryOp::Or | BinaryOp::And | BinaryOp::Unless => |_, _| f64::NAN,
+        BinaryOp::Or | BinaryOp::And | BinaryOp::Unless | BinaryOp::TrimUpper | BinaryOp::TrimLower => {
+            |_, _| f64::NAN
+        }
     }
 }
 

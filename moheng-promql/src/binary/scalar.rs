@@ -19,6 +19,12 @@ impl Evaluator<'_> {
             (&binary.right, &binary.left)
         };
         let scalars = self.scalars(scalar, grid)?;
+        if binary.op.is_trim() {
+            return self.stream(vector, grid, &mut |_, _| {
+                self.inform_of_trimmed_floats(binary);
+                Ok(())
+            });
+        }
         let operation = operation(binary.op);
         let apply = |step: usize, value: f64| {
             if scalar_is_left {

@@ -28,6 +28,7 @@ struct Join<'j, 'l, 'q> {
     one: ElementSet<'l, 'q>,
     /// Where the "many" side has any value at all; elsewhere nothing is matched and nothing can be wrong.
     many_present: Mask,
+    steps: usize,
 }
 
 impl<'q> Evaluator<'q> {
@@ -50,7 +51,12 @@ impl<'q> Evaluator<'q> {
         } else {
             (right, left)
         };
+        // With group_right too, as Prometheus 3.14 does it: it looks at the sides after it has swapped them.
+        let (fill_many, fill_one) = (binary.fill.left, binary.fill.right);
         let mut many_present = Mask::empty(grid.steps);
+        if fill_many.is_some() {
+            many_present = Mask::full(grid.steps);
+        }
         for (_, column) in &many.rows {
             many_present.unite(column.present());
         }
@@ -63,10 +69,17 @@ impl<'q> Evaluator<'q> {
             many,
             one,
             many_present,
+            steps: grid.steps,
         };
         let mut results = ElementSet::new(self)?;
         for group in join.groups() {
             join.match_group(&group, &mut results)?;
+            if let Some(fill) = fill_one {
+                join.fill_one_side(&group, fill.value, &mut results)?;
+            }
+            if let Some(fill) = fill_many {
+                join.fill_many_side(&group, fill.value, &mut results)?;
+            }
         }
         results.merge_same_labels()?;
         emit(results, sink)
@@ -87,7 +100,7 @@ impl<'q> Evaluator<'q> {
 }
 
 impl Join<'_, '_, '_> {
-    /// The groups in which both sides have rows.
+    /// The groups in which both sides have rows, or one side where the other can be filled.
     fn groups(&self) -> Vec<MatchGroup> {
         let mut keys = LabelKeys::new(Some(self.grouping));
         let mut groups: Vec<MatchGroup> = Vec::new();
@@ -99,14 +112,25 @@ impl Join<'_, '_, '_> {
             groups[id].one.push(row);
         }
         for (row, (element, _)) in self.many.rows.iter().enumerate() {
-            if let Some(id) = keys.known_id(&element.labels, false) {
-                groups[id].many.push(row);
+            if self.binary.fill.is_empty() {
+                if let Some(id) = keys.known_id(&element.labels, false) {
+                    groups[id].many.push(row);
+                }
+                continue;
             }
+            let (id, is_new) = keys.id(&element.labels, false);
+            if is_new {
+                groups.push(MatchGroup::default());
+            }
+            groups[id].many.push(row);
         }
         groups
     }
 
     fn match_group(&self, group: &MatchGroup, results: &mut ElementSet<'_, '_>) -> Result<(), QueryError> {
+        if group.one.is_empty() {
+            return Ok(());
+        }
         let one_present = self.check_one_side(group)?;
         if self.group.is_none() {
             self.check_one_to_one(group, &one_present)?;
@@ -127,13 +151,87 @@ impl Join<'_, '_, '_> {
                 }
                 self.combine(&mut column, &one.1);
                 if !column.is_empty() {
-                    let drops_name =
-                        self.binary.returns_bool || (self.binary.op.is_comparison() && many.0.drops_name);
+                    let drops_name = self.drops_name(&many.0);
                     results.push(Element { labels, drops_name }, column)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn drops_name(&self, many: &Element) -> bool {
+        self.binary.returns_bool || (self.binary.op.is_comparison() && many.drops_name)
+    }
+
+    /// Pairs what the "one" side does not have with a value, so that it has the labels of the match and nothing else.
+    fn fill_one_side(
+        &self,
+        group: &MatchGroup,
+        value: f64,
+        results: &mut ElementSet<'_, '_>,
+    ) -> Result<(), QueryError> {
+        let Some(filled) = self.filled_column(&self.one, &group.one, value) else {
+            return Ok(());
+        };
+        // At a step without any partner, elements of a one-to-one match must still be alone.
+        if self.group.is_none() {
+            self.check_one_to_one(group, filled.present())?;
+        }
+        for row in &group.many {
+            let (many, column) = &self.many.rows[*row];
+            let labels = self.result_labels(&many.labels, &self.match_labels(&many.labels));
+            self.push_pair(column.clone(), &filled, labels, self.drops_name(many), results)?;
+        }
+        Ok(())
+    }
+
+    /// Pairs what the "many" side does not have at all with a value.
+    fn fill_many_side(
+        &self,
+        group: &MatchGroup,
+        value: f64,
+        results: &mut ElementSet<'_, '_>,
+    ) -> Result<(), QueryError> {
+        let Some(filled) = self.filled_column(&self.many, &group.many, value) else {
+            return Ok(());
+        };
+        for row in &group.one {
+            let (one, column) = &self.one.rows[*row];
+            let labels = self.result_labels(&self.match_labels(&one.labels), &one.labels);
+            self.push_pair(filled.clone(), column, labels, self.binary.returns_bool, results)?;
+        }
+        Ok(())
+    }
+
+    /// `value` at every step where none of the rows has one, if there is any.
+    fn filled_column(&self, side: &ElementSet<'_, '_>, rows: &[usize], value: f64) -> Option<Column> {
+        let mut filled = Column::default();
+        filled.fill(self.steps, value);
+        for row in rows {
+            filled.present_mut().subtract(side.rows[*row].1.present());
+        }
+        (!filled.is_empty()).then_some(filled)
+    }
+
+    /// The labels by which an element is matched.
+    fn match_labels(&self, labels: &Labels) -> Labels {
+        LabelKeys::new(Some(self.grouping)).labels_of(labels, false)
+    }
+
+    fn push_pair(
+        &self,
+        mut column: Column,
+        one: &Column,
+        labels: Labels,
+        drops_name: bool,
+        results: &mut ElementSet<'_, '_>,
+    ) -> Result<(), QueryError> {
+        column.present_mut().intersect(one.present());
+        self.combine(&mut column, one);
+        if column.is_empty() {
+            return Ok(());
+        }
+        results.push(Element { labels, drops_name }, column)
     }
 
     /// Where the "one" side has a value, of which there may be only one per step.

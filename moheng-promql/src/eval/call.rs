@@ -58,6 +58,9 @@ impl Evaluator<'_> {
             Special::LabelJoin => self.stream_label_join(call, grid, sink),
             Special::HistogramQuantile => self.stream_histogram_quantile(call, grid, sink),
             Special::HistogramFraction => self.stream_histogram_fraction(call, grid, sink),
+            Special::HistogramQuantiles => self.stream_histogram_quantiles(call, grid, sink),
+            Special::Info => self.stream_info(call, grid, sink),
+            Special::StartTimestamp => self.stream_start_timestamp(argument(call, 0)?, grid, sink),
             Special::Scalar => Err(QueryError::execution("scalar() is not an instant vector")),
         }
     }
@@ -116,7 +119,34 @@ impl Evaluator<'_> {
             });
         };
         let mut produce = |out: &mut Sink<'_>| {
-            self.stream_sample_times(selector, grid, &mut |element, column| {
+            self.stream_sample_times(
+                selector,
+                argument.without_parens().span(),
+                grid,
+                &mut |element, column| out(element.nameless(), column),
+            )
+        };
+        self.without_collisions(names_are_uniform(argument), sink, &mut produce)
+    }
+
+    /// When the samples of a plain selector started to count; nothing for any other expression.
+    fn stream_start_timestamp(
+        &self,
+        argument: &Expr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        if !self.query.uses_start_timestamps {
+            return Err(QueryError::execution(
+                "start_timestamp() needs start timestamps, which this engine is not set to use",
+            ));
+        }
+        let argument = argument.without_parens();
+        let ExprKind::Selector(selector) = argument.kind() else {
+            return self.stream(argument, grid, &mut |_, _| Ok(()));
+        };
+        let mut produce = |out: &mut Sink<'_>| {
+            self.stream_start_times(selector, argument.span(), grid, &mut |element, column| {
                 out(element.nameless(), column)
             })
         };
@@ -139,12 +169,15 @@ impl Evaluator<'_> {
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        self.edges(argument, "absent_over_time")?;
         let windows = self.range_windows(argument, grid)?;
         let kernel = super::window::WindowFunction {
             function: crate::functions::RangeFunction::Present,
             parameters: &[],
             windows,
             grid: *grid,
+            edges: None,
+            uses_start_timestamps: false,
         };
         let mut seen = Mask::empty(grid.steps);
         let (mut scratch, mut column) = (super::window::Scratch::default(), Column::default());

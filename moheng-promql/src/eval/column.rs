@@ -15,6 +15,13 @@ impl Mask {
         }
     }
 
+    /// All steps.
+    pub(crate) fn full(steps: usize) -> Self {
+        let mut column = Column::default();
+        column.fill(steps, 0.0);
+        column.present
+    }
+
     fn reset(&mut self, steps: usize) {
         self.words.clear();
         self.words.resize(steps.div_ceil(WORD_STEPS), 0);

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashSet;
-use moheng_metrics::{Clock, Labels, Sample, SeriesSource};
+use moheng_metrics::{Clock, Labels, MemorySource, Sample, SeriesSource};
 
 use super::annotations::Annotator;
 use super::element::{Element, ElementSet, without_metadata};
+use super::fetch::FetchTable;
 use super::grid::Grid;
 use super::limits::{CancelToken, Limits};
 use super::settings::{EngineSettings, InstantQuery, RangeQuery};
-use super::{Evaluator, QueryContext};
+use super::{Evaluator, QueryContext, Recorder};
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::error::QueryError;
+use crate::plan::{Plan, fold};
 use crate::syntax::{MAX_TIME_MS, parse_with};
-use crate::value::{InstantSample, QueryOutput, QueryValue, RangeSeries, Statistics};
+use crate::value::{InstantSample, QueryOutput, QueryValue, RangeSeries};
 
 /// Answers queries over any [`SeriesSource`].
 ///
@@ -67,18 +69,7 @@ impl Engine {
         source: &dyn SeriesSource,
         query: &InstantQuery,
     ) -> Result<QueryOutput, QueryError> {
-        let run = Run {
-            query: &query.query,
-            start_ms: query.time_ms,
-            end_ms: query.time_ms,
-            step_ms: 0,
-            lookback_ms: query.lookback_delta_ms,
-            timeout: query.timeout,
-            cancel: &query.cancel,
-        };
-        self.run(source, &run, |evaluator, expr, grid| {
-            evaluator.instant_value(expr, grid)
-        })
+        Ok(self.answer(source, &Run::of_instant(query), false)?.0)
     }
 
     /// Evaluates a query at evenly spaced times.
@@ -87,78 +78,205 @@ impl Engine {
     ///
     /// See [`QueryError`].
     pub fn range(&self, source: &dyn SeriesSource, query: &RangeQuery) -> Result<QueryOutput, QueryError> {
-        if query.step_ms <= 0 {
-            return Err(QueryError::execution(
-                "the step of a range query must be positive",
-            ));
-        }
-        let run = Run {
-            query: &query.query,
-            start_ms: query.start_ms,
-            end_ms: query.end_ms,
-            step_ms: query.step_ms,
-            lookback_ms: query.lookback_delta_ms,
-            timeout: query.timeout,
-            cancel: &query.cancel,
-        };
-        self.run(source, &run, |evaluator, expr, grid| {
-            evaluator.range_value(expr, grid)
-        })
+        Ok(self.answer(source, &Run::of_range(query)?, false)?.0)
     }
 
-    fn run(
+    /// How a query for one time would be evaluated.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use moheng_metrics::SystemClock;
+    /// use moheng_promql::{Engine, EngineSettings, InstantQuery};
+    ///
+    /// let engine = Engine::new(EngineSettings::default(), Arc::new(SystemClock::new()));
+    /// let plan = engine.explain_instant(&InstantQuery::new("sum(up) / (2 * 3)", 0))?;
+    /// assert_eq!(
+    ///     plan.to_string(),
+    ///     "/\n  sum\n    up  [-299999 ms to 0 ms]\n  6  [constant]\n"
+    /// );
+    /// # Ok::<(), moheng_promql::QueryError>(())
+    /// ```
+    pub fn explain_instant(&self, query: &InstantQuery) -> Result<Plan, QueryError> {
+        self.explain(&Run::of_instant(query))
+    }
+
+    /// How a query for evenly spaced times would be evaluated.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub fn explain_range(&self, query: &RangeQuery) -> Result<Plan, QueryError> {
+        self.explain(&Run::of_range(query)?)
+    }
+
+    /// Evaluates a query at one time and measures what every part of it takes.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub fn analyze_instant(
+        &self,
+        source: &dyn SeriesSource,
+        query: &InstantQuery,
+    ) -> Result<(QueryOutput, Plan), QueryError> {
+        self.answer(source, &Run::of_instant(query), true)
+    }
+
+    /// Evaluates a query at evenly spaced times and measures what every part of it takes.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub fn analyze_range(
+        &self,
+        source: &dyn SeriesSource,
+        query: &RangeQuery,
+    ) -> Result<(QueryOutput, Plan), QueryError> {
+        self.answer(source, &Run::of_range(query)?, true)
+    }
+
+    fn explain(&self, run: &Run<'_>) -> Result<Plan, QueryError> {
+        let nothing = MemorySource::new();
+        let (evaluator, expr, grid) = self.prepare(&nothing, run)?;
+        Ok(Plan::new(&evaluator, &expr, &grid))
+    }
+
+    /// Evaluates a query; the plan is empty of measurements unless the query is analyzed.
+    fn answer(
         &self,
         source: &dyn SeriesSource,
         run: &Run<'_>,
-        evaluate: impl FnOnce(&Evaluator<'_>, &Expr, &Grid) -> Result<QueryValue, QueryError>,
-    ) -> Result<QueryOutput, QueryError> {
-        let expr = parse_with(run.query, self.settings.parser)?;
-        let is_possible = |time_ms: i64| (-MAX_TIME_MS..=MAX_TIME_MS).contains(&time_ms);
-        let lookback_ms = run.lookback_ms.unwrap_or(self.settings.lookback_delta_ms);
-        if !is_possible(run.start_ms) || !is_possible(run.end_ms) || !is_possible(lookback_ms) {
-            return Err(QueryError::execution("query time out of range"));
+        is_analyzed: bool,
+    ) -> Result<(QueryOutput, Plan), QueryError> {
+        let (mut evaluator, expr, grid) = self.prepare(source, run)?;
+        let mut plan = Plan::default();
+        if is_analyzed {
+            evaluator.recorder = Some(Recorder::default());
         }
-        let timeout = run
-            .timeout
-            .unwrap_or(self.settings.timeout)
-            .min(self.settings.timeout);
-        let evaluator = Evaluator {
-            source,
-            query: QueryContext {
-                start_ms: run.start_ms,
-                end_ms: run.end_ms,
-                step_ms: run.step_ms,
-                lookback_ms,
-                default_step_ms: self.settings.default_step_ms.max(1),
-                delays_name_removal: self.settings.delayed_name_removal,
-            },
-            limits: Limits::new(&*self.clock, timeout, run.cancel, self.settings.max_samples),
-            annotator: RefCell::new(Annotator::new(run.query)),
-            statistics: Cell::new(Statistics::default()),
-        };
-        let grid = Grid::new(run.start_ms, run.end_ms, run.step_ms);
         let value = {
             let _held = evaluator.limits.hold(grid.steps)?;
-            evaluate(&evaluator, &expr, &grid)?
+            if run.counts_samples_per_step {
+                evaluator.statistics.get_mut().queryable_samples_per_step = vec![0; grid.steps];
+            }
+            if run.is_range {
+                evaluator.range_value(&expr, &grid)?
+            } else {
+                evaluator.instant_value(&expr, &grid)?
+            }
         };
-        let mut statistics = evaluator.statistics.get();
+        if is_analyzed {
+            plan = Plan::new(&evaluator, &expr, &grid);
+        }
+        let mut statistics = evaluator.statistics.take();
         statistics.peak_samples = evaluator.limits.peak_samples();
-        Ok(QueryOutput {
+        statistics.peak_bytes = evaluator.limits.peak_bytes();
+        statistics.queryable_samples = statistics.queryable_samples_per_step.iter().sum();
+        let output = QueryOutput {
             value,
             annotations: evaluator.annotator.into_inner().finish(),
             statistics,
-        })
+        };
+        Ok((output, plan))
+    }
+
+    /// Parses, folds and plans a query.
+    fn prepare<'q>(
+        &'q self,
+        source: &'q dyn SeriesSource,
+        run: &Run<'q>,
+    ) -> Result<(Evaluator<'q>, Expr, Grid), QueryError> {
+        let settings = &self.settings;
+        let expr = parse_with(run.query, settings.parser)?;
+        let is_possible = |time_ms: i64| (-MAX_TIME_MS..=MAX_TIME_MS).contains(&time_ms);
+        let lookback_ms = run.lookback_ms.unwrap_or(settings.lookback_delta_ms);
+        if !is_possible(run.start_ms) || !is_possible(run.end_ms) || !is_possible(lookback_ms) {
+            return Err(QueryError::execution("query time out of range"));
+        }
+        let timeout = run.timeout.unwrap_or(settings.timeout).min(settings.timeout);
+        let query = QueryContext {
+            start_ms: run.start_ms,
+            end_ms: run.end_ms,
+            step_ms: run.step_ms,
+            lookback_ms,
+            default_step_ms: settings.default_step_ms.max(1),
+            delays_name_removal: settings.delayed_name_removal,
+            uses_start_timestamps: settings.use_start_timestamps,
+            counts_samples_per_step: run.counts_samples_per_step,
+            threads: settings.threads.max(1),
+        };
+        let limits = Limits::new(
+            &*self.clock,
+            timeout,
+            run.cancel,
+            settings.max_samples,
+            settings.max_memory_bytes,
+        );
+        let mut evaluator = Evaluator {
+            source,
+            query,
+            limits,
+            annotator: RefCell::new(Annotator::new(run.query)),
+            statistics: RefCell::default(),
+            fetches: FetchTable::default(),
+            subquery_depth: Cell::new(0),
+            recorder: None,
+        };
+        let expr = fold(expr, &evaluator.query);
+        let grid = Grid::new(run.start_ms, run.end_ms, run.step_ms);
+        evaluator.fetches = FetchTable::plan(&evaluator, &expr, &grid);
+        Ok((evaluator, expr, grid))
     }
 }
 
 struct Run<'r> {
     query: &'r str,
+    is_range: bool,
     start_ms: i64,
     end_ms: i64,
     step_ms: i64,
     lookback_ms: Option<i64>,
     timeout: Option<Duration>,
     cancel: &'r CancelToken,
+    counts_samples_per_step: bool,
+}
+
+impl<'r> Run<'r> {
+    fn of_instant(query: &'r InstantQuery) -> Self {
+        Self {
+            query: &query.query,
+            is_range: false,
+            start_ms: query.time_ms,
+            end_ms: query.time_ms,
+            step_ms: 0,
+            lookback_ms: query.lookback_delta_ms,
+            timeout: query.timeout,
+            cancel: &query.cancel,
+            counts_samples_per_step: query.counts_samples_per_step,
+        }
+    }
+
+    fn of_range(query: &'r RangeQuery) -> Result<Self, QueryError> {
+        if query.step_ms <= 0 {
+            return Err(QueryError::execution(
+                "the step of a range query must be positive",
+            ));
+        }
+        Ok(Self {
+            query: &query.query,
+            is_range: true,
+            start_ms: query.start_ms,
+            end_ms: query.end_ms,
+            step_ms: query.step_ms,
+            lookback_ms: query.lookback_delta_ms,
+            timeout: query.timeout,
+            cancel: &query.cancel,
+            counts_samples_per_step: query.counts_samples_per_step,
+        })
+    }
 }
 
 impl Evaluator<'_> {

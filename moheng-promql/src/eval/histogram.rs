@@ -1,12 +1,12 @@
 //! `histogram_quantile` and `histogram_fraction` of classic histograms, whose buckets are series with a label `le`.
 
-use moheng_metrics::parse_float;
+use moheng_metrics::{format_json_float, parse_float};
 
-use super::call::argument;
+use super::call::{argument, string_argument};
 use super::column::Column;
 use super::element::{Element, ElementSet};
 use super::grid::Grid;
-use super::{Evaluator, Sink, names_are_uniform};
+use super::{Evaluator, Sink, emit, names_are_uniform};
 use crate::aggregate::LabelKeys;
 use crate::ast::{CallExpr, Expr, Grouping};
 use crate::error::QueryError;
@@ -28,6 +28,18 @@ struct Histogram {
     buckets: Vec<(f64, usize)>,
 }
 
+impl Histogram {
+    /// Gathers the buckets that have a value at a step.
+    fn fill(&self, set: &ElementSet<'_, '_>, step: usize, buckets: &mut Vec<Bucket>) {
+        buckets.clear();
+        for (bound, row) in &self.buckets {
+            if let Some(count) = set.rows[*row].1.get(step) {
+                buckets.push(Bucket { bound: *bound, count });
+            }
+        }
+    }
+}
+
 impl Evaluator<'_> {
     pub(super) fn stream_histogram_quantile(
         &self,
@@ -45,6 +57,68 @@ impl Evaluator<'_> {
             }
             value
         })
+    }
+
+    /// Several quantiles at once, each with its number in a label.
+    pub(super) fn stream_histogram_quantiles(
+        &self,
+        call: &CallExpr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let vector = argument(call, 0)?;
+        let label = string_argument(call, 1)?;
+        if label.is_empty() {
+            return Err(QueryError::execution(
+                "histogram_quantiles() needs the name of a label",
+            ));
+        }
+        let mut quantiles = Vec::new();
+        for argument in call.arguments.iter().skip(2) {
+            let scalars = self.scalars(argument, grid)?;
+            self.check_quantile(&scalars, argument);
+            quantiles.push(scalars);
+        }
+        let set = self.collect(vector, grid)?;
+        let histograms = self.histograms(&set, vector);
+        let mut results = ElementSet::new(self)?;
+        let (mut buckets, mut out) = (Vec::new(), Column::default());
+        for (histogram, scalars) in histograms
+            .iter()
+            .flat_map(|histogram| quantiles.iter().map(move |scalars| (histogram, scalars)))
+        {
+            let mut values: Vec<f64> = scalars.values().to_vec();
+            values.sort_by(f64::total_cmp);
+            values.dedup_by_key(|value| value.to_bits());
+            for quantile in values {
+                self.limits.check()?;
+                out.reset(grid.steps);
+                for step in 0..grid.steps {
+                    histogram.fill(&set, step, &mut buckets);
+                    if buckets.is_empty() || scalars.at(step).to_bits() != quantile.to_bits() {
+                        continue;
+                    }
+                    let (value, was_fixed) = quantile_of_buckets(quantile, &mut buckets);
+                    if was_fixed {
+                        self.inform_of_forced_order(&histogram.element, vector);
+                    }
+                    out.set(step, value);
+                }
+                if out.is_empty() {
+                    continue;
+                }
+                let mut labels = self.seen_labels(&histogram.element).to_builder();
+                labels.set(label, &quantile_label(quantile));
+                let drops_name = histogram.element.drops_name && label != moheng_metrics::METRIC_NAME;
+                let element = Element {
+                    labels: labels.finish(),
+                    drops_name,
+                };
+                results.push(element, out.clone())?;
+            }
+        }
+        results.merge_same_labels()?;
+        emit(results, sink)
     }
 
     pub(super) fn stream_histogram_fraction(
@@ -77,12 +151,7 @@ impl Evaluator<'_> {
                 self.limits.check()?;
                 out.reset(grid.steps);
                 for step in 0..grid.steps {
-                    buckets.clear();
-                    for (bound, row) in &histogram.buckets {
-                        if let Some(count) = set.rows[*row].1.get(step) {
-                            buckets.push(Bucket { bound: *bound, count });
-                        }
-                    }
+                    histogram.fill(&set, step, &mut buckets);
                     if !buckets.is_empty() {
                         out.set(step, compute(step, &mut buckets, &histogram.element));
                     }
@@ -134,6 +203,16 @@ impl Evaluator<'_> {
         push_metric_name(self, element, &mut message);
         self.inform(vector.span(), &message);
     }
+}
+
+/// A number as the label of a quantile: whole numbers end in `.0`.
+fn quantile_label(quantile: f64) -> String {
+    let mut text = String::new();
+    format_json_float(quantile, &mut text);
+    if quantile.is_finite() && !text.contains(['.', 'e']) {
+        text.push_str(".0");
+    }
+    text
 }
 
 fn push_metric_name(evaluator: &Evaluator<'_>, element: &Element, message: &mut String) {

@@ -1,11 +1,10 @@
 //! What a query may take: time, memory, and the patience of whoever asked.
 
-use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use moheng_metrics::Clock;
+use moheng_metrics::{Clock, Labels};
 
 use crate::error::QueryError;
 
@@ -41,16 +40,22 @@ impl CancelToken {
     }
 }
 
-/// The limits of one query and how far they are used up.
+/// What one value takes at most: a sample with its time, or a cell of a column with its share of the mask.
+pub(crate) const VALUE_BYTES: u64 = 16;
+
+/// The limits of one query and how far they are used up. Threads of one query share them.
 #[derive(Debug)]
 pub(crate) struct Limits<'q> {
     clock: &'q dyn Clock,
     deadline: Duration,
     cancel: &'q CancelToken,
-    checks: Cell<u32>,
+    checks: AtomicU32,
     max_samples: u64,
-    held_samples: Cell<u64>,
-    peak_samples: Cell<u64>,
+    max_bytes: u64,
+    held_samples: AtomicU64,
+    peak_samples: AtomicU64,
+    held_bytes: AtomicU64,
+    peak_bytes: AtomicU64,
 }
 
 impl<'q> Limits<'q> {
@@ -59,15 +64,19 @@ impl<'q> Limits<'q> {
         timeout: Duration,
         cancel: &'q CancelToken,
         max_samples: u64,
+        max_bytes: u64,
     ) -> Self {
         Self {
             clock,
             deadline: clock.monotonic().saturating_add(timeout),
             cancel,
-            checks: Cell::new(0),
+            checks: AtomicU32::new(0),
             max_samples,
-            held_samples: Cell::new(0),
-            peak_samples: Cell::new(0),
+            max_bytes,
+            held_samples: AtomicU64::new(0),
+            peak_samples: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
+            peak_bytes: AtomicU64::new(0),
         }
     }
 
@@ -76,8 +85,7 @@ impl<'q> Limits<'q> {
         if self.cancel.is_canceled() {
             return Err(QueryError::Canceled);
         }
-        let checks = self.checks.get();
-        self.checks.set(checks.wrapping_add(1));
+        let checks = self.checks.fetch_add(1, Ordering::Relaxed);
         if checks.is_multiple_of(CHECKS_PER_CLOCK_READ) && self.clock.monotonic() >= self.deadline {
             return Err(QueryError::Timeout);
         }
@@ -89,13 +97,22 @@ impl<'q> Limits<'q> {
         let mut held = Held {
             limits: self,
             samples: 0,
+            bytes: 0,
         };
         held.add(samples)?;
         Ok(held)
     }
 
+    pub(crate) fn clock(&self) -> &'q dyn Clock {
+        self.clock
+    }
+
     pub(crate) fn peak_samples(&self) -> u64 {
-        self.peak_samples.get()
+        self.peak_samples.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -104,28 +121,65 @@ impl<'q> Limits<'q> {
 pub(crate) struct Held<'l, 'q> {
     limits: &'l Limits<'q>,
     samples: u64,
+    bytes: u64,
 }
 
 impl Held<'_, '_> {
-    /// Accounts for more.
+    /// Accounts for more values.
     pub(crate) fn add(&mut self, samples: usize) -> Result<(), QueryError> {
         let samples = samples as u64;
-        let total = self.limits.held_samples.get().saturating_add(samples);
-        if total > self.limits.max_samples {
+        let limits = self.limits;
+        if !grow(
+            &limits.held_samples,
+            &limits.peak_samples,
+            samples,
+            limits.max_samples,
+        ) {
             return Err(QueryError::too_many_samples());
         }
         self.samples += samples;
-        self.limits.held_samples.set(total);
-        self.limits
-            .peak_samples
-            .set(self.limits.peak_samples.get().max(total));
+        self.add_bytes(samples.saturating_mul(VALUE_BYTES))
+    }
+
+    /// Accounts for the memory of labels.
+    pub(crate) fn add_labels(&mut self, labels: &Labels) -> Result<(), QueryError> {
+        let text_bytes: usize = labels
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 8)
+            .sum();
+        self.add_bytes(text_bytes as u64 + 64)
+    }
+
+    fn add_bytes(&mut self, bytes: u64) -> Result<(), QueryError> {
+        let limits = self.limits;
+        if !grow(&limits.held_bytes, &limits.peak_bytes, bytes, limits.max_bytes) {
+            return Err(QueryError::too_much_memory(limits.max_bytes));
+        }
+        self.bytes += bytes;
         Ok(())
+    }
+
+    /// Goes on accounting until the query ends.
+    pub(crate) fn keep(mut self) {
+        (self.samples, self.bytes) = (0, 0);
     }
 }
 
 impl Drop for Held<'_, '_> {
     fn drop(&mut self) {
-        let held = self.limits.held_samples.get();
-        self.limits.held_samples.set(held.saturating_sub(self.samples));
+        self.limits
+            .held_samples
+            .fetch_sub(self.samples, Ordering::Relaxed);
+        self.limits.held_bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
+}
+
+/// Adds to a count, whose largest value is remembered, unless it would exceed `limit`.
+fn grow(held: &AtomicU64, peak: &AtomicU64, amount: u64, limit: u64) -> bool {
+    let added = held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+        held.checked_add(amount).filter(|total| *total <= limit)
+    });
+    let Ok(before) = added else { return false };
+    peak.fetch_max(before + amount, Ordering::Relaxed);
+    true
 }

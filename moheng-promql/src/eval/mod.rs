@@ -10,37 +10,49 @@ mod column;
 mod duration;
 mod element;
 mod engine;
+mod fetch;
 mod grid;
 mod histogram;
+mod info;
+mod input;
 mod labels;
 mod limits;
 mod numeric;
+mod parallel;
 mod range;
+mod recorder;
 mod scalars;
 mod selector;
 mod settings;
 mod sort;
+mod tally;
 mod window;
 
 pub use annotations::Annotations;
 pub use engine::Engine;
 pub use limits::CancelToken;
+pub use recorder::Measured;
 pub use settings::{EngineSettings, InstantQuery, RangeQuery};
 
 pub(crate) use column::{Column, Mask};
 pub(crate) use element::{Element, ElementSet, is_metadata_label, without_metadata};
 pub(crate) use grid::Grid;
+pub(crate) use input::TimeRange;
 pub(crate) use limits::Held;
 pub(crate) use numeric::{
     Mean, Sum, Summary, Variance, number_text, order_key, quantile_of_sorted, value_of_key,
 };
+pub(crate) use recorder::Recorder;
+pub(crate) use scalars::smaller_or_larger;
 pub(crate) use sort::compare_nan_last;
 
 use std::cell::{Cell, RefCell};
 
 use annotations::Annotator;
+use fetch::FetchTable;
 use limits::Limits;
 use moheng_metrics::SeriesSource;
+use tally::Tally;
 
 use crate::ast::{Expr, ExprKind, Span, UnaryExpr, UnaryOp, ValueType};
 use crate::error::QueryError;
@@ -60,6 +72,9 @@ pub(crate) struct QueryContext {
     pub(crate) lookback_ms: i64,
     pub(crate) default_step_ms: i64,
     pub(crate) delays_name_removal: bool,
+    pub(crate) uses_start_timestamps: bool,
+    pub(crate) counts_samples_per_step: bool,
+    pub(crate) threads: usize,
 }
 
 /// One running query.
@@ -68,18 +83,30 @@ pub(crate) struct Evaluator<'q> {
     pub(crate) query: QueryContext,
     pub(crate) limits: Limits<'q>,
     pub(crate) annotator: RefCell<Annotator<'q>>,
-    pub(crate) statistics: Cell<Statistics>,
+    pub(crate) statistics: RefCell<Statistics>,
+    pub(crate) fetches: FetchTable,
+    /// How many subqueries are being evaluated inside each other.
+    pub(crate) subquery_depth: Cell<usize>,
+    /// Measures every node, when the query is to be analyzed.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl<'q> Evaluator<'q> {
     /// Evaluates an expression of type instant vector and hands its elements to `sink`, those without any value left
     /// out.
     pub(crate) fn stream(&self, expr: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
+        if let Some(recorder) = &self.recorder {
+            return self.stream_measured(recorder, expr, grid, sink);
+        }
+        self.stream_node(expr, grid, sink)
+    }
+
+    fn stream_node(&self, expr: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
         if grid.steps > 1 && expr.is_step_invariant() {
             return self.stream_invariant(expr, grid, sink);
         }
         match expr.kind() {
-            ExprKind::Selector(selector) => self.stream_selector(selector, grid, sink),
+            ExprKind::Selector(selector) => self.stream_selector(selector, expr.span(), grid, sink),
             ExprKind::Paren(inner) => self.stream(inner, grid, sink),
             ExprKind::Unary(unary) => self.stream_unary(unary, grid, sink),
             ExprKind::Binary(binary) => self.stream_binary(binary, grid, sink),
@@ -108,11 +135,21 @@ impl<'q> Evaluator<'q> {
         self.annotator.borrow_mut().inform(span, message);
     }
 
-    pub(crate) fn count_read(&self, series: u64, samples: usize) {
-        let mut statistics = self.statistics.get();
+    pub(crate) fn count_read(&self, series: u64, samples: u64) {
+        let mut statistics = self.statistics.borrow_mut();
         statistics.series_read += series;
-        statistics.samples_read += samples as u64;
-        self.statistics.set(statistics);
+        statistics.samples_read += samples;
+    }
+
+    /// Adds to the samples that each step sees.
+    pub(crate) fn count_queryable(&self, tally: &Tally) {
+        if self.query.counts_samples_per_step {
+            let mut statistics = self.statistics.borrow_mut();
+            tally.add_to(
+                &mut statistics.queryable_samples_per_step,
+                self.subquery_depth.get() == 0,
+            );
+        }
     }
 
     /// The labels as the expression around sees them.
@@ -132,7 +169,7 @@ impl<'q> Evaluator<'q> {
     /// Evaluates what is the same at every step only once.
     fn stream_invariant(&self, expr: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
         let mut repeated = Column::default();
-        self.stream(expr, &grid.first_step(), &mut |element, column| {
+        self.stream_node(expr, &grid.first_step(), &mut |element, column| {
             let Some(value) = column.get(0) else { return Ok(()) };
             repeated.fill(grid.steps, value);
             sink(element, &mut repeated)

@@ -1,15 +1,16 @@
 //! Range vectors, whose windows are never made: selectors and subqueries hand their samples to window functions.
 
-use moheng_metrics::FloatColumns;
+use moheng_metrics::{FloatColumns, SampleBuffer};
 
 use super::column::Column;
 use super::element::Element;
 use super::grid::{Grid, Windows};
+use super::parallel::Deliver;
 use super::scalars::Scalars;
-use super::selector::remove_stale_markers;
-use super::window::{Scratch, WindowFunction};
+use super::selector::{Reading, remove_stale_markers};
+use super::window::{Remarks, Scratch, WindowFunction};
 use super::{Evaluator, Sink, names_are_uniform};
-use crate::ast::{CallExpr, Expr, ExprKind, Subquery, ValueType};
+use crate::ast::{CallExpr, EdgeModifier, Expr, ExprKind, Subquery, ValueType};
 use crate::error::QueryError;
 use crate::functions::RangeFunction;
 
@@ -36,31 +37,99 @@ impl Evaluator<'_> {
             .map(|argument| self.scalars(argument, grid))
             .collect::<Result<Vec<_>, _>>()?;
         self.check_parameters(function, call, &parameters)?;
+        let name = call.function.name();
         let kernel = WindowFunction {
             function,
             parameters: &parameters,
             windows: self.range_windows(argument, grid)?,
             grid: *grid,
+            edges: self.edges(argument, name)?,
+            uses_start_timestamps: self.query.uses_start_timestamps,
         };
-        let (mut scratch, mut column) = (Scratch::default(), Column::default());
-        let name = call.function.name();
         let mut produce = |out: &mut Sink<'_>| {
-            self.read_ranges(argument, name, &kernel.windows, &mut |element, samples| {
-                kernel.evaluate(samples, &mut scratch, &mut column);
-                if column.is_empty() {
-                    return Ok(());
-                }
+            self.stream_windows(&kernel, argument, name, &mut |element, column, remarks| {
+                self.remark(remarks, &element, argument);
                 if function.keeps_name() {
-                    return out(element, &mut column);
+                    return out(element, column);
                 }
                 if matches!(function, RangeFunction::Rate | RangeFunction::Increase) {
                     self.remark_on_name(&element, argument);
                 }
-                out(element.nameless(), &mut column)
+                out(element.nameless(), column)
             })
         };
         let cannot_collide = function.keeps_name() || names_are_uniform(argument);
         self.without_collisions(cannot_collide, sink, &mut produce)
+    }
+
+    /// Computes a window function over a range vector.
+    fn stream_windows(
+        &self,
+        function: &WindowFunction<'_>,
+        argument: &Expr,
+        name: &str,
+        deliver: &mut Deliver<'_>,
+    ) -> Result<(), QueryError> {
+        let argument = argument.without_parens();
+        if let ExprKind::Range(range) = argument.kind() {
+            let reading = Reading {
+                selector: &range.selector,
+                span: argument.span(),
+                windows: function.windows,
+                function: Some(name),
+            };
+            let kernel = |samples: &mut SampleBuffer, scratch: &mut Scratch, column: &mut Column| {
+                remove_stale_markers(&mut samples.floats);
+                function.evaluate(&samples.floats, scratch, column)
+            };
+            return self.stream_series(&reading, &kernel, deliver);
+        }
+        let (mut scratch, mut column) = (Scratch::default(), Column::default());
+        self.read_ranges(argument, name, &function.windows, &mut |element, samples| {
+            let remarks = function.evaluate(samples, &mut scratch, &mut column);
+            if column.is_empty() {
+                return Ok(());
+            }
+            deliver(element, &mut column, remarks)
+        })
+    }
+
+    /// The edges of a range vector and how far outside them samples are looked for, where the function knows about them.
+    pub(crate) fn edges(
+        &self,
+        argument: &Expr,
+        function: &str,
+    ) -> Result<Option<(EdgeModifier, i64)>, QueryError> {
+        let ExprKind::Range(range) = argument.without_parens().kind() else {
+            return Ok(None);
+        };
+        let Some(edges) = range.selector.edges else {
+            return Ok(None);
+        };
+        let known: &[&str] = match edges {
+            EdgeModifier::Anchored => &["changes", "delta", "increase", "rate", "resets"],
+            EdgeModifier::Smoothed => &["delta", "increase", "rate"],
+        };
+        if !known.contains(&function) {
+            return Err(QueryError::execution(format!(
+                "{} modifier can only be used with: {} - not with {function}",
+                edges.as_str(),
+                known.join(", ")
+            )));
+        }
+        Ok(Some((edges, self.query.lookback_ms)))
+    }
+
+    fn remark(&self, remarks: Remarks, element: &Element, argument: &Expr) {
+        if remarks.start_times_overlap {
+            let mut message = "sample has start time that overlaps with previous sample timestamp".to_owned();
+            let name = element.labels.metric_name();
+            if !name.is_empty() {
+                message.push_str(" for metric ");
+                crate::ast::push_quoted(name, &mut message);
+            }
+            self.warn(argument.span(), &message);
+        }
     }
 
     fn check_parameters(
@@ -151,15 +220,19 @@ impl Evaluator<'_> {
         visit: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
         match expr.without_parens().kind() {
-            ExprKind::Range(range) => self.read_series(
-                &range.selector,
-                windows,
-                Some(function),
-                &mut |element, samples| {
-                    remove_stale_markers(samples);
-                    visit(element, samples)
-                },
-            ),
+            ExprKind::Range(range) => {
+                self.edges(expr, function)?;
+                let reading = Reading {
+                    selector: &range.selector,
+                    span: expr.without_parens().span(),
+                    windows: *windows,
+                    function: Some(function),
+                };
+                self.visit_series(&reading, &mut |element, samples| {
+                    remove_stale_markers(&mut samples.floats);
+                    visit(element, &mut samples.floats)
+                })
+            }
             ExprKind::Subquery(subquery) => self.read_subquery(subquery, windows, visit),
             _ => Err(QueryError::execution(format!("{expr} is not a range vector"))),
         }
@@ -172,22 +245,30 @@ impl Evaluator<'_> {
         windows: &Windows,
         visit: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
+        let grid = self.subquery_grid(subquery, windows)?;
+        if windows.steps == 0 || grid.steps == 0 {
+            return Ok(());
+        }
+        let _held = self.limits.hold(grid.steps)?;
+        let mut samples = FloatColumns::default();
+        self.subquery_depth.set(self.subquery_depth.get() + 1);
+        let result = self.stream(&subquery.expr, &grid, &mut |element, column| {
+            samples.clear();
+            column.for_each(|step, value| samples.push(grid.time_ms(step), value));
+            visit(element, &mut samples)
+        });
+        self.subquery_depth.set(self.subquery_depth.get() - 1);
+        result
+    }
+
+    /// The times the inner expression of a subquery is evaluated at: the multiples of its step that its windows see.
+    pub(crate) fn subquery_grid(&self, subquery: &Subquery, windows: &Windows) -> Result<Grid, QueryError> {
         let step_ms = match &subquery.step {
             Some(step) => self.duration_ms(step)?,
             None => self.query.default_step_ms,
         };
         let first_ms = windows.earliest_ms();
         let start_ms = first_ms + (step_ms - first_ms.rem_euclid(step_ms)) % step_ms;
-        let grid = Grid::new(start_ms, windows.latest_ms(), step_ms);
-        if windows.steps == 0 || grid.steps == 0 {
-            return Ok(());
-        }
-        let _held = self.limits.hold(grid.steps)?;
-        let mut samples = FloatColumns::default();
-        self.stream(&subquery.expr, &grid, &mut |element, column| {
-            samples.clear();
-            column.for_each(|step, value| samples.push(grid.time_ms(step), value));
-            visit(element, &mut samples)
-        })
+        Ok(Grid::new(start_ms, windows.latest_ms(), step_ms))
     }
 }

@@ -134,7 +134,7 @@ impl Evaluator<'_> {
 }
 
 /// `NaN` where either is.
-fn smaller_or_larger(which: ContextValue, left: f64, right: f64) -> f64 {
+pub(crate) fn smaller_or_larger(which: ContextValue, left: f64, right: f64) -> f64 {
     if left.is_nan() || right.is_nan() {
         f64::NAN
     } else if which == ContextValue::MinOf {

@@ -1,52 +1,97 @@
 //! Reading series through the seam: instant vector selectors.
 
-use moheng_metrics::{FloatColumns, SampleBuffer, Select, SelectedSeries, SeriesOrder, is_stale_nan};
+use moheng_metrics::{FloatColumns, Matcher, SampleBuffer, Select, SeriesOrder, is_stale_nan};
 
-use super::column::Column;
 use super::element::Element;
 use super::grid::{Grid, Windows};
-use super::window::{latest_times, latest_values};
-use super::{Evaluator, Sink};
-use crate::ast::{AtModifier, Selector, TimeModifiers};
+use super::input::{Input, TimeRange};
+use super::parallel::{Deliver, Worker, run_alone, run_on_threads};
+use super::window::{Remarks, Scratch, latest_start_times, latest_times, latest_values, smoothed_values};
+use super::{Column, Evaluator, Sink};
+use crate::ast::{AtModifier, EdgeModifier, Selector, Span, TimeModifiers};
 use crate::error::QueryError;
+
+/// Fewer series than this are not worth a thread.
+const FEWEST_SERIES_PER_THREAD: usize = 16;
+
+/// What is computed from the samples of one series.
+pub(crate) type Kernel<'k> = dyn Fn(&mut SampleBuffer, &mut Scratch, &mut Column) -> Remarks + Sync + 'k;
+
+/// A selector, what it reads, and how its samples are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'r> {
+    pub(crate) selector: &'r Selector,
+    /// Where it was written.
+    pub(crate) span: Span,
+    pub(crate) windows: Windows,
+    /// The function that reads it, for instant vector selectors none.
+    pub(crate) function: Option<&'r str>,
+}
 
 impl Evaluator<'_> {
     /// The newest value in the lookback of every step.
     pub(crate) fn stream_selector(
         &self,
         selector: &Selector,
+        span: Span,
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream_latest(selector, grid, sink, latest_values)
+        let kernel = match selector.edges {
+            Some(EdgeModifier::Smoothed) => |samples: &FloatColumns, windows: &Windows, out: &mut Column| {
+                smoothed_values(samples, windows, out);
+            },
+            _ => latest_values,
+        };
+        self.stream_latest(selector, span, grid, sink, kernel)
     }
 
     /// The time in seconds of the newest sample in the lookback of every step.
     pub(crate) fn stream_sample_times(
         &self,
         selector: &Selector,
+        span: Span,
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream_latest(selector, grid, sink, latest_times)
+        self.stream_latest(selector, span, grid, sink, latest_times)
+    }
+
+    /// When the newest sample in the lookback of every step started to count, in seconds.
+    pub(crate) fn stream_start_times(
+        &self,
+        selector: &Selector,
+        span: Span,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.stream_latest(selector, span, grid, sink, latest_start_times)
     }
 
     fn stream_latest(
         &self,
         selector: &Selector,
+        span: Span,
         grid: &Grid,
         sink: &mut Sink<'_>,
         kernel: fn(&FloatColumns, &Windows, &mut Column),
     ) -> Result<(), QueryError> {
         let windows = self.windows(&selector.modifiers, self.query.lookback_ms, grid)?;
-        let mut column = Column::default();
-        self.read_series(selector, &windows, None, &mut |element, samples| {
-            kernel(samples, &windows, &mut column);
-            if column.is_empty() {
-                return Ok(());
+        let reading = Reading {
+            selector,
+            span,
+            windows,
+            function: None,
+        };
+        let is_smoothed = selector.edges.is_some();
+        let kernel = |samples: &mut SampleBuffer, _: &mut Scratch, column: &mut Column| {
+            if is_smoothed {
+                remove_stale_markers(&mut samples.floats);
             }
-            sink(element, &mut column)
-        })
+            kernel(&samples.floats, &windows, column);
+            Remarks::default()
+        };
+        self.stream_series(&reading, &kernel, &mut |element, column, _| sink(element, column))
     }
 
     /// The windows of a selector or subquery with these modifiers.
@@ -60,11 +105,7 @@ impl Evaluator<'_> {
             Some(offset) => self.offset_ms(offset)?,
             None => 0,
         };
-        let fixed_ms = modifiers.at.map(|at| match at {
-            AtModifier::Time(time_ms) => time_ms,
-            AtModifier::Start => self.query.start_ms,
-            AtModifier::End => self.query.end_ms,
-        });
+        let fixed_ms = modifiers.at.map(|at| self.fixed_time_ms(at));
         Ok(Windows {
             first_end_ms: fixed_ms.unwrap_or(grid.start_ms) - offset_ms,
             step_ms: if fixed_ms.is_some() { 0 } else { grid.step_ms },
@@ -73,54 +114,130 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Decodes all samples that the windows can see, one series after the other into the same memory.
-    pub(crate) fn read_series(
+    /// The time after `@` in milliseconds.
+    pub(crate) fn fixed_time_ms(&self, at: AtModifier) -> i64 {
+        match at {
+            AtModifier::Time(time_ms) => time_ms,
+            AtModifier::Start => self.query.start_ms,
+            AtModifier::End => self.query.end_ms,
+        }
+    }
+
+    /// All times a selector looks at: its windows, and around them what its edges need.
+    pub(crate) fn time_range(&self, selector: &Selector, windows: &Windows) -> TimeRange {
+        let lookback_ms = self.query.lookback_ms;
+        // The windows of a smoothed instant vector selector are its lookback.
+        let (before_ms, after_ms) = match selector.edges {
+            None => (0, 0),
+            Some(EdgeModifier::Anchored) => (lookback_ms, 0),
+            Some(EdgeModifier::Smoothed) => (lookback_ms, lookback_ms),
+        };
+        TimeRange {
+            start_ms: windows.earliest_ms() - before_ms,
+            end_ms: windows.latest_ms() + after_ms,
+        }
+    }
+
+    /// Computes a column for every series of a selector, on several threads where that pays, and delivers them in order.
+    pub(crate) fn stream_series(
         &self,
-        selector: &Selector,
-        windows: &Windows,
-        function: Option<&str>,
-        visit: &mut dyn FnMut(Element, &mut FloatColumns) -> Result<(), QueryError>,
+        reading: &Reading<'_>,
+        kernel: &Kernel<'_>,
+        deliver: &mut Deliver<'_>,
     ) -> Result<(), QueryError> {
-        if windows.steps == 0 {
+        if reading.windows.steps == 0 {
             return Ok(());
         }
-        let mut select = Select::new(
-            selector.all_matchers(),
-            windows.earliest_ms(),
-            windows.latest_ms(),
-        );
-        // The elements of an instant vector are best handed out in an order that does not change; matrices are sorted.
-        if self.query.step_ms > 0 {
-            select.order = SeriesOrder::Any;
-        }
-        select.step_ms = windows.step_ms;
-        select.function = function.map(str::to_owned);
-        let mut cursor = self.source.select(&select)?;
-        let mut buffer = SampleBuffer::new();
-        while let Some(series) = cursor.next_series()? {
-            self.limits.check()?;
-            let labels = self.decode(series, &mut buffer)?;
-            if !buffer.is_empty() {
-                visit(Element::new(labels), &mut buffer.floats)?;
+        let range = self.time_range(reading.selector, &reading.windows);
+        let mut input = self.open(reading, range)?;
+        let (limits, counts) = (&self.limits, self.query.counts_samples_per_step);
+        let is_instant = reading.function.is_none();
+        let windows = reading.windows;
+        let work = |job: super::input::Job<'_>, worker: &mut Worker| {
+            let (labels, samples_read, _held) = job.load(range, limits, &mut worker.buffer)?;
+            worker.series_read += u64::from(samples_read > 0);
+            worker.samples_read += samples_read as u64;
+            if worker.buffer.is_empty() {
+                return Ok(None);
             }
+            let remarks = kernel(&mut worker.buffer, &mut worker.scratch, &mut worker.column);
+            if counts && is_instant {
+                worker.tally.add_present(&worker.column);
+            } else if counts {
+                worker
+                    .tally
+                    .add_windows(&worker.buffer.floats.timestamps_ms, &windows);
+            }
+            if worker.column.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some((Element::new(labels), remarks)))
+        };
+        let worthwhile = input.remaining_hint().unwrap_or(usize::MAX) / FEWEST_SERIES_PER_THREAD;
+        let threads = self.query.threads.min(worthwhile);
+        let workers = if threads > 1 {
+            run_on_threads(threads, &mut input, &work, deliver)?
+        } else {
+            run_alone(&mut input, &work, deliver)?
+        };
+        for worker in workers {
+            self.record_read(reading.span, worker.series_read, worker.samples_read);
+            self.count_queryable(&worker.tally);
         }
         Ok(())
     }
 
-    fn decode(
+    /// Hands on the samples of every series of a selector.
+    pub(crate) fn visit_series(
         &self,
-        mut series: SelectedSeries<'_>,
-        buffer: &mut SampleBuffer,
-    ) -> Result<moheng_metrics::Labels, QueryError> {
-        buffer.clear();
-        let mut held = self.limits.hold(0)?;
-        let mut known = 0;
-        while series.samples.read(buffer)? {
-            held.add(buffer.len() - known)?;
-            known = buffer.len();
+        reading: &Reading<'_>,
+        visit: &mut dyn FnMut(Element, &mut SampleBuffer) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        if reading.windows.steps == 0 {
+            return Ok(());
         }
-        self.count_read(1, known);
-        Ok(series.labels)
+        let range = self.time_range(reading.selector, &reading.windows);
+        let mut input = self.open(reading, range)?;
+        let mut buffer = SampleBuffer::new();
+        let mut tally = super::tally::Tally::default();
+        while let Some(job) = input.next_job()? {
+            let (labels, samples_read, _held) = job.load(range, &self.limits, &mut buffer)?;
+            self.record_read(reading.span, u64::from(samples_read > 0), samples_read as u64);
+            if self.query.counts_samples_per_step {
+                tally.add_windows(&buffer.floats.timestamps_ms, &reading.windows);
+            }
+            if !buffer.is_empty() {
+                visit(Element::new(labels), &mut buffer)?;
+            }
+        }
+        self.count_queryable(&tally);
+        Ok(())
+    }
+
+    fn open(&self, reading: &Reading<'_>, range: TimeRange) -> Result<Input<'_>, QueryError> {
+        if let Some(series) = self.shared_series(reading.span)? {
+            return Ok(Input::Shared { series, next: 0 });
+        }
+        let matchers = reading.selector.all_matchers();
+        self.select(matchers, range, reading.windows.step_ms, reading.function)
+    }
+
+    /// Selects series from the source.
+    pub(crate) fn select(
+        &self,
+        matchers: Vec<Matcher>,
+        range: TimeRange,
+        step_ms: i64,
+        function: Option<&str>,
+    ) -> Result<Input<'_>, QueryError> {
+        let mut select = Select::new(matchers, range.start_ms, range.end_ms);
+        // The elements of an instant vector are best handed out in an order that does not change; matrices are sorted.
+        if self.query.step_ms > 0 {
+            select.order = SeriesOrder::Any;
+        }
+        select.step_ms = step_ms;
+        select.function = function.map(str::to_owned);
+        Ok(Input::Cursor(self.source.select(&select)?))
     }
 }
 
@@ -134,9 +251,11 @@ pub(crate) fn remove_stale_markers(samples: &mut FloatColumns) {
         if !is_stale_nan(samples.values[index]) {
             samples.values[kept] = samples.values[index];
             samples.timestamps_ms[kept] = samples.timestamps_ms[index];
+            if kept < samples.start_timestamps_ms.len() {
+                samples.start_timestamps_ms[kept] = samples.start_timestamp_ms(index);
+            }
             kept += 1;
         }
     }
-    samples.values.truncate(kept);
-    samples.timestamps_ms.truncate(kept);
+    samples.truncate(kept);
 }

@@ -17,6 +17,13 @@ pub struct EngineSettings {
     pub timeout: Duration,
     /// The step of subqueries without one, in milliseconds.
     pub default_step_ms: i64,
+    /// How many bytes of samples, columns and labels a query may hold at once, counted roughly.
+    pub max_memory_bytes: u64,
+    /// On how many threads the series of one selector are evaluated. With more than one, the engine starts threads for
+    /// the time of a query. The results are the same.
+    pub threads: usize,
+    /// Takes counters to start at zero at the time their samples say they started, and knows `start_timestamp()`.
+    pub use_start_timestamps: bool,
     /// Keeps metric names until the end of a query rather than dropping them at once.
     pub delayed_name_removal: bool,
     /// What of the language is allowed.
@@ -30,6 +37,9 @@ impl Default for EngineSettings {
             max_samples: 50_000_000,
             timeout: Duration::from_mins(2),
             default_step_ms: 60_000,
+            max_memory_bytes: u64::MAX,
+            threads: 1,
+            use_start_timestamps: false,
             delayed_name_removal: false,
             parser: ParserOptions::default(),
         }
@@ -50,6 +60,8 @@ pub struct InstantQuery {
     pub timeout: Option<Duration>,
     /// Cancels the query.
     pub cancel: CancelToken,
+    /// Counts the samples that each step sees, which takes a little time.
+    pub counts_samples_per_step: bool,
 }
 
 impl InstantQuery {
@@ -61,6 +73,7 @@ impl InstantQuery {
             lookback_delta_ms: None,
             timeout: None,
             cancel: CancelToken::new(),
+            counts_samples_per_step: false,
         }
     }
 }
@@ -83,6 +96,8 @@ pub struct RangeQuery {
     pub timeout: Option<Duration>,
     /// Cancels the query.
     pub cancel: CancelToken,
+    /// Counts the samples that each step sees, which takes a little time.
+    pub counts_samples_per_step: bool,
 }
 
 impl RangeQuery {
@@ -96,6 +111,7 @@ impl RangeQuery {
             lookback_delta_ms: None,
             timeout: None,
             cancel: CancelToken::new(),
+            counts_samples_per_step: false,
         }
     }
 }

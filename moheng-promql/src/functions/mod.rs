@@ -30,6 +30,8 @@ pub(crate) enum Variadic {
     LastOptional,
     /// The last argument may be missing or repeated.
     LastRepeated,
+    /// The last argument may be repeated, so that there are at most so many of it.
+    LastUpTo(usize),
 }
 
 /// How far a function is available.
@@ -133,6 +135,9 @@ pub(crate) enum Special {
     LabelJoin,
     HistogramQuantile,
     HistogramFraction,
+    HistogramQuantiles,
+    Info,
+    StartTimestamp,
 }
 
 /// The function of that name.
@@ -168,13 +173,23 @@ impl Function {
             Variadic::No => (count, Some(count)),
             Variadic::LastOptional => (count - 1, Some(count)),
             Variadic::LastRepeated => (count - 1, None),
+            Variadic::LastUpTo(most) => (count, Some(count - 1 + most)),
         }
+    }
+
+    /// The types of the arguments; which of them may be missing or repeated is in [`Function::arity`].
+    pub fn argument_types(&self) -> &'static [ValueType] {
+        self.arguments
     }
 
     /// The type of the argument at `index`, if there can be one.
     pub fn argument_type(&self, index: usize) -> Option<ValueType> {
         let last = self.arguments.last().copied();
-        let repeated = last.filter(|_| self.variadic == Variadic::LastRepeated);
+        let repeated = last.filter(|_| match self.variadic {
+            Variadic::LastRepeated => true,
+            Variadic::LastUpTo(most) => index < self.arguments.len() - 1 + most,
+            Variadic::No | Variadic::LastOptional => false,
+        });
         self.arguments.get(index).copied().or(repeated)
     }
 
@@ -182,12 +197,17 @@ impl Function {
         self.evaluator
     }
 
+    /// Whether it is `info()`, whose second argument is not evaluated.
+    pub(crate) fn is_info(&self) -> bool {
+        matches!(self.evaluator, Evaluator::Special(Special::Info))
+    }
+
     /// Whether the value depends on the evaluation time even when all arguments are the same at every step.
     pub(crate) fn reads_evaluation_time(&self) -> bool {
         match self.evaluator {
             Evaluator::Date(_)
             | Evaluator::Range(RangeFunction::PredictLinear)
-            | Evaluator::Special(Special::Timestamp) => true,
+            | Evaluator::Special(Special::Timestamp | Special::Info) => true,
             Evaluator::Context(value) => !matches!(
                 value,
                 ContextValue::Pi | ContextValue::MinOf | ContextValue::MaxOf

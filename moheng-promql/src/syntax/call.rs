@@ -60,7 +60,12 @@ impl Parser<'_> {
         let lower_case = text.to_ascii_lowercase();
         let is_keyword = matches!(lower_case.as_str(), "start" | "end" | "range" | "step");
         let Some(function) = functions::find(if is_keyword { &lower_case } else { text }) else {
-            return Err(self.error(name.span, format!("unknown function with name {text:?}")));
+            let help = similar_name(text).map(|similar| format!("did you mean {similar:?}?"));
+            return Err(self.error_with_help(
+                name.span,
+                format!("unknown function with name {text:?}"),
+                help,
+            ));
         };
         let (arguments, close) = arguments?;
         self.node(
@@ -68,4 +73,39 @@ impl Parser<'_> {
             name.span.to(close.span),
         )
     }
+}
+
+/// The function or aggregation whose name is nearly `text`.
+fn similar_name(text: &str) -> Option<&'static str> {
+    let lower_case = text.to_ascii_lowercase();
+    let functions = functions::FUNCTIONS.iter().map(functions::Function::name);
+    let names = functions.chain(AggregateOp::ALL.into_iter().map(AggregateOp::as_str));
+    let distances = names.map(|name| (edit_distance(&lower_case, name), name));
+    let (distance, name) = distances.min()?;
+    (distance <= text.len() / 3).then_some(name)
+}
+
+/// How many letters must be changed, added, removed or swapped with their neighbour to make one of the other.
+fn edit_distance(left: &str, right: &str) -> usize {
+    // Names that are much longer than any of ours are not compared letter by letter.
+    if left.len() > 2 * right.len() + 8 {
+        return left.len();
+    }
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for (row, letter) in left.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, other) in right.iter().enumerate() {
+            let mut least = (last[column] + usize::from(letter != other))
+                .min(last[column + 1] + 1)
+                .min(current[column] + 1);
+            if row > 0 && column > 0 && left[row - 1] == *other && right[column - 1] == *letter {
+                least = least.min(before[column - 1] + 1);
+            }
+            current.push(least);
+        }
+        before = std::mem::replace(&mut last, current);
+    }
+    last.last().copied().unwrap_or_default()
 }

@@ -3,10 +3,7 @@
 use super::literals::{parse_number, parse_string};
 use super::parser::{Failed, Parsed, Parser};
 use super::token::{Token, TokenKind, is_reserved};
-use crate::ast::{
-    AggregateOp, BinaryExpr, BinaryOp, Expr, ExprKind, GroupModifier, NumberLiteral, Side, Span, UnaryExpr,
-    UnaryOp, VectorMatching,
-};
+use crate::ast::{AggregateOp, BinaryOp, Expr, ExprKind, NumberLiteral, Span, UnaryExpr, UnaryOp};
 
 impl Parser<'_> {
     /// An expression whose operators all bind at least as tightly as `min_precedence`.
@@ -19,122 +16,7 @@ impl Parser<'_> {
             self.next();
             left = self.nested(|parser| parser.binary_tail(op, left))?;
         }
-        if matches!(self.peek().kind, TokenKind::TrimUpper | TokenKind::TrimLower) {
-            let span = self.peek().span;
-            return Err(self.unsupported(span, "the histogram trim operator"));
-        }
         Ok(left)
-    }
-
-    fn peek_binary_op(&self) -> Option<BinaryOp> {
-        let token = self.peek();
-        Some(match token.kind {
-            TokenKind::EqualEqual => BinaryOp::Equal,
-            TokenKind::NotEqual => BinaryOp::NotEqual,
-            TokenKind::Greater => BinaryOp::Greater,
-            TokenKind::Less => BinaryOp::Less,
-            TokenKind::GreaterOrEqual => BinaryOp::GreaterOrEqual,
-            TokenKind::LessOrEqual => BinaryOp::LessOrEqual,
-            TokenKind::Plus => BinaryOp::Add,
-            TokenKind::Minus => BinaryOp::Subtract,
-            TokenKind::Star => BinaryOp::Multiply,
-            TokenKind::Slash => BinaryOp::Divide,
-            TokenKind::Percent => BinaryOp::Modulo,
-            TokenKind::Caret => BinaryOp::Power,
-            TokenKind::Word => {
-                let word = self.text(token);
-                [BinaryOp::Or, BinaryOp::And, BinaryOp::Unless, BinaryOp::Atan2]
-                    .into_iter()
-                    .find(|op| op.as_str().eq_ignore_ascii_case(word))?
-            }
-            _ => return None,
-        })
-    }
-
-    /// What follows a binary operator, and the operation it makes.
-    fn binary_tail(&mut self, op: BinaryOp, left: Expr) -> Parsed<Expr> {
-        let bool_token = self.take_keyword("bool");
-        if let Some(token) = bool_token
-            && !op.is_comparison()
-        {
-            self.error(
-                token.span,
-                "bool modifier can only be used on comparison operators",
-            );
-        }
-        let matching = self.vector_matching(op)?;
-        let is_right_associative = op == BinaryOp::Power;
-        let right = self.expression(op.precedence() + u8::from(!is_right_associative))?;
-        let span = left.span().to(right.span());
-        let kind = ExprKind::Binary(BinaryExpr {
-            op,
-            left: Box::new(left),
-            right: Box::new(right),
-            returns_bool: bool_token.is_some(),
-            matching,
-        });
-        self.node(kind, span)
-    }
-
-    fn vector_matching(&mut self, op: BinaryOp) -> Parsed<Option<VectorMatching>> {
-        let is_on = self.at_keyword("on");
-        if !is_on && !self.at_keyword("ignoring") {
-            self.refuse_fill()?;
-            return Ok(None);
-        }
-        self.next();
-        let labels = self.label_list("grouping opts")?;
-        let many_side = if self.take_keyword("group_left").is_some() {
-            Some(Side::Left)
-        } else {
-            self.take_keyword("group_right").map(|_| Side::Right)
-        };
-        let group = match many_side {
-            Some(many_side) => Some(self.group_modifier(op, many_side, is_on, &labels)?),
-            None => None,
-        };
-        self.refuse_fill()?;
-        Ok(Some(VectorMatching { is_on, labels, group }))
-    }
-
-    fn group_modifier(
-        &mut self,
-        op: BinaryOp,
-        many_side: Side,
-        is_on: bool,
-        on_labels: &[String],
-    ) -> Parsed<GroupModifier> {
-        let start = self.peek().span;
-        let labels = if self.peek().kind == TokenKind::LeftParen {
-            self.label_list("grouping opts")?
-        } else {
-            Vec::new()
-        };
-        if op.is_set_operator() {
-            self.error(
-                start,
-                format!("no grouping allowed for {:?} operation", op.as_str()),
-            );
-        }
-        if let Some(label) = labels.iter().find(|label| is_on && on_labels.contains(label)) {
-            self.error(
-                start,
-                format!("label {label:?} must not occur in ON and GROUP clause at once"),
-            );
-        }
-        Ok(GroupModifier { many_side, labels })
-    }
-
-    /// `fill(…)` is a keyword only before a parenthesis.
-    fn refuse_fill(&mut self) -> Parsed<()> {
-        let is_fill = ["fill", "fill_left", "fill_right"]
-            .iter()
-            .any(|keyword| self.at_keyword(keyword));
-        if is_fill && self.peek_at(1).kind == TokenKind::LeftParen {
-            let span = self.peek().span;
-            return Err(self.unsupported(span, "the fill modifier"));
-        }
-        Ok(())
     }
 
     /// A sign with its operand, or a primary expression with what is attached to it.
@@ -266,7 +148,11 @@ impl Parser<'_> {
         let name = match token.kind {
             TokenKind::String => {
                 self.next();
-                return self.string_value(token);
+                let name = self.string_value(token)?;
+                if name.is_empty() {
+                    return Err(self.error(token.span, format!("invalid label name {name:?}")));
+                }
+                return Ok(name);
             }
             // `inf` and `nan` are numbers elsewhere and fine as labels.
             TokenKind::Word | TokenKind::Number => self.text(token),

@@ -1,5 +1,6 @@
 //! From text to syntax tree: lexer, literals, parser.
 
+mod binary;
 mod call;
 mod expression;
 mod lexer;

@@ -22,6 +22,10 @@ const MAX_ERRORS: usize = 20;
 pub struct ParserOptions {
     /// Allows functions and aggregations that Prometheus calls experimental.
     pub experimental_functions: bool,
+    /// Allows `fill`, `fill_left` and `fill_right`.
+    pub fill_modifiers: bool,
+    /// Allows `anchored` and `smoothed`.
+    pub edge_modifiers: bool,
 }
 
 impl ParserOptions {
@@ -35,6 +39,30 @@ impl ParserOptions {
     pub fn with_experimental_functions(mut self, allowed: bool) -> Self {
         self.experimental_functions = allowed;
         self
+    }
+
+    /// Allows `fill`, `fill_left` and `fill_right`, which Prometheus calls experimental.
+    #[must_use]
+    pub fn with_fill_modifiers(mut self, allowed: bool) -> Self {
+        self.fill_modifiers = allowed;
+        self
+    }
+
+    /// Allows `anchored` and `smoothed`, which Prometheus calls experimental.
+    #[must_use]
+    pub fn with_edge_modifiers(mut self, allowed: bool) -> Self {
+        self.edge_modifiers = allowed;
+        self
+    }
+
+    /// Allows all there is.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self {
+            experimental_functions: true,
+            fill_modifiers: true,
+            edge_modifiers: true,
+        }
     }
 }
 
@@ -172,6 +200,14 @@ impl<'q> Parser<'q> {
         Failed
     }
 
+    /// Records an error with advice on what to do about it.
+    pub(super) fn error_with_help(&mut self, span: Span, message: String, help: Option<String>) -> Failed {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(ParseError::new(span, message).with_help(help));
+        }
+        Failed
+    }
+
     pub(super) fn unexpected(&mut self, context: &str, expected: &str) -> Failed {
         let token = self.peek();
         let found = match token.kind {
@@ -185,11 +221,6 @@ impl<'q> Parser<'q> {
             token.span,
             format!("unexpected {found} in {context}, expected {expected}"),
         )
-    }
-
-    /// Refuses what Prometheus knows and this version does not.
-    pub(super) fn unsupported(&mut self, span: Span, what: &str) -> Failed {
-        self.error(span, format!("{what} is not supported yet by this version"))
     }
 
     /// Runs `parse` one level deeper.

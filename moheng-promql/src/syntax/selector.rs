@@ -5,8 +5,8 @@ use moheng_metrics::{MatchOp, Matcher};
 use super::parser::{Parsed, Parser};
 use super::token::{Token, TokenKind};
 use crate::ast::{
-    AtModifier, BinaryOp, DurationExpr, Expr, ExprKind, RangeSelector, Selector, Span, Subquery,
-    TimeModifiers, UnaryOp,
+    AtModifier, BinaryOp, DurationExpr, EdgeModifier, Expr, ExprKind, RangeSelector, Selector, Span,
+    Subquery, TimeModifiers, UnaryOp,
 };
 
 /// Times beyond this many milliseconds from the epoch are refused, so that sums of times never overflow.
@@ -26,6 +26,7 @@ impl Parser<'_> {
             name: name.map(|token| self.text(token).to_owned()),
             matchers: Vec::new(),
             modifiers: TimeModifiers::default(),
+            edges: None,
         };
         let mut span = start;
         if let Some(open) = self.take(TokenKind::LeftBrace) {
@@ -60,6 +61,7 @@ impl Parser<'_> {
                 name: name.map(|token| self.text(token).to_owned()),
                 matchers: Vec::new(),
                 modifiers: TimeModifiers::default(),
+                edges: None,
             });
         }
         match self.selector(name)?.into_kind() {
@@ -101,8 +103,10 @@ impl Parser<'_> {
                 self.at_modifier(expr)?
             } else if self.at_keyword("offset") {
                 self.offset(expr)?
-            } else if self.at_keyword("anchored") || self.at_keyword("smoothed") {
-                return Err(self.unsupported(token.span, "the anchored or smoothed modifier"));
+            } else if self.at_keyword("anchored") {
+                self.edge_modifier(expr, EdgeModifier::Anchored)?
+            } else if self.at_keyword("smoothed") {
+                self.edge_modifier(expr, EdgeModifier::Smoothed)?
             } else {
                 return Ok(expr);
             };
@@ -134,10 +138,46 @@ impl Parser<'_> {
                 if selector.modifiers.offset.is_some() || selector.modifiers.at.is_some() {
                     return Err(self.error(open.span, "no offset or @ modifiers allowed before range"));
                 }
+                if let Some(edges) = selector.edges {
+                    let message = format!("no {} modifier allowed before range", edges.as_str());
+                    return Err(self.error(open.span, message));
+                }
                 self.node(ExprKind::Range(RangeSelector { selector, range }), span)
             }
             _ => Err(self.error(open.span, "ranges only allowed for vector selectors")),
         }
+    }
+
+    /// `anchored` or `smoothed` behind a selector.
+    fn edge_modifier(&mut self, expr: Expr, edges: EdgeModifier) -> Parsed<Expr> {
+        let keyword = self.next();
+        let word = edges.as_str();
+        let span = expr.span().to(keyword.span);
+        let mut kind = expr.into_kind();
+        let selector = match &mut kind {
+            ExprKind::Selector(_) if edges == EdgeModifier::Anchored => {
+                let message = "anchored modifier must be preceded by a range vector selector";
+                return Err(self.error(keyword.span, message));
+            }
+            ExprKind::Selector(selector) => selector,
+            ExprKind::Range(range) => &mut range.selector,
+            ExprKind::Subquery(_) => {
+                return Err(self.error(
+                    keyword.span,
+                    format!("{word} modifier is not allowed on subqueries"),
+                ));
+            }
+            _ => {
+                let message = format!("{word} modifier must be preceded by a vector selector");
+                return Err(self.error(keyword.span, message));
+            }
+        };
+        if selector.edges.is_some() {
+            let message = "anchored and smoothed may be set only once and not together";
+            return Err(self.error(keyword.span, message));
+        }
+        selector.edges = Some(edges);
+        self.node(kind, span)
     }
 
     fn offset(&mut self, expr: Expr) -> Parsed<Expr> {

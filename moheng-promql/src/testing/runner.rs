@@ -1,10 +1,15 @@
 //! The runner: executes scripts against the engine over a memory source.
 
+use std::fmt::{self, Debug, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moheng_metrics::{AppendBatch, MemorySource, Pattern, SampleSink, SystemClock};
+use moheng_metrics::{
+    AppendBatch, HistogramEntry, HistogramValue, MemorySource, Pattern, SampleSink, SeriesKey, SeriesSource,
+    SystemClock,
+};
 
+use super::Point;
 use super::compare::{compare_instant, compare_matrix};
 use super::script::{Command, Eval, EvalTime, Expectation, LoadSeries, MessagePattern, Script, ScriptError};
 use crate::{
@@ -32,11 +37,25 @@ const TIME_FUNCTIONS: [&str; 15] = [
 ];
 const MINUTE_MS: i64 = 60_000;
 
+/// A storage that scripts can run over.
+pub trait TestStore: SeriesSource + SampleSink {}
+
+impl<Store: SeriesSource + SampleSink> TestStore for Store {}
+
 /// Runs scripts.
-#[derive(Debug)]
 pub struct Runner {
     engine: Engine,
-    source: MemorySource,
+    /// Makes an empty storage.
+    make_store: Box<dyn Fn() -> Box<dyn TestStore>>,
+    store: Box<dyn TestStore>,
+}
+
+impl Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came out of a script.
@@ -48,7 +67,25 @@ pub struct Report {
     /// How many came out as expected.
     pub passed: usize,
     /// What went wrong in the others.
-    pub failures: Vec<String>,
+    pub failures: Vec<Failure>,
+}
+
+/// An evaluation that did not come out as expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The line of its `eval`, from 1.
+    pub line: usize,
+    /// The query.
+    pub query: String,
+    /// What was expected and what was got.
+    pub message: String,
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}: {}", self.line, self.query, self.message)
+    }
 }
 
 impl Default for Runner {
@@ -58,23 +95,37 @@ impl Default for Runner {
 }
 
 impl Runner {
-    /// A runner with the settings that scripts are written for.
+    /// A runner over [`MemorySource`] with the settings that scripts are written for.
     pub fn new() -> Self {
-        let settings = EngineSettings {
+        Self::with_settings(Self::script_settings())
+    }
+
+    /// A runner over [`MemorySource`] with other settings.
+    pub fn with_settings(settings: EngineSettings) -> Self {
+        Self::with_store(settings, || Box::new(MemorySource::new()))
+    }
+
+    /// A runner over any storage; `make_store` makes an empty one.
+    pub fn with_store(
+        settings: EngineSettings,
+        make_store: impl Fn() -> Box<dyn TestStore> + 'static,
+    ) -> Self {
+        Self {
+            engine: Engine::new(settings, Arc::new(SystemClock::new())),
+            store: make_store(),
+            make_store: Box::new(make_store),
+        }
+    }
+
+    /// The settings that scripts are written for.
+    pub fn script_settings() -> EngineSettings {
+        EngineSettings {
             max_samples: 10_000_000,
             timeout: Duration::from_secs(100),
             delayed_name_removal: true,
-            parser: parser_options(),
+            use_start_timestamps: true,
+            parser: ParserOptions::everything(),
             ..EngineSettings::default()
-        };
-        Self::with_settings(settings)
-    }
-
-    /// A runner with other settings.
-    pub fn with_settings(settings: EngineSettings) -> Self {
-        Self {
-            engine: Engine::new(settings, Arc::new(SystemClock::new())),
-            source: MemorySource::new(),
         }
     }
 
@@ -88,15 +139,17 @@ impl Runner {
         let mut report = Report::default();
         for command in &script.commands {
             match command {
-                Command::Clear => self.source = MemorySource::new(),
+                Command::Clear => self.store = (self.make_store)(),
                 Command::Load(series) => self.load(series),
                 Command::Eval(eval) => {
                     report.total += 1;
                     match self.evaluate(eval) {
                         Ok(()) => report.passed += 1,
-                        Err(message) => report
-                            .failures
-                            .push(format!("line {}: {}: {message}", eval.line, eval.query)),
+                        Err(message) => report.failures.push(Failure {
+                            line: eval.line,
+                            query: eval.query.clone(),
+                            message,
+                        }),
                     }
                 }
             }
@@ -107,12 +160,24 @@ impl Runner {
     fn load(&self, all: &[LoadSeries]) {
         let mut batch = AppendBatch::new();
         for series in all {
-            for (timestamp_ms, value) in &series.samples {
-                batch.push_labels(&series.labels, *timestamp_ms, *value);
+            for sample in &series.samples {
+                match &sample.value {
+                    Point::Missing => {}
+                    Point::Float(value) => {
+                        batch.push_labels(&series.labels, sample.timestamp_ms, *value);
+                        batch.set_start_timestamp_ms(sample.start_timestamp_ms);
+                    }
+                    Point::Histogram(histogram) => batch.histograms.push(HistogramEntry {
+                        series: SeriesKey::Labels(&series.labels),
+                        timestamp_ms: sample.timestamp_ms,
+                        start_timestamp_ms: sample.start_timestamp_ms,
+                        value: HistogramValue::Float(histogram),
+                    }),
+                }
             }
         }
         // Out of order samples are refused one by one, as scripts expect.
-        let _ = self.source.append(&batch);
+        let _ = self.store.append(&batch);
     }
 
     fn evaluate(&self, eval: &Eval) -> Result<(), String> {
@@ -169,7 +234,7 @@ impl Runner {
 
     /// With `@` at every selector the result is the same at any evaluation time.
     fn check_fixed(&self, eval: &Eval, time_ms: i64) -> Result<(), String> {
-        let Ok(expr) = parse_with(&eval.query, parser_options()) else {
+        let Ok(expr) = parse_with(&eval.query, ParserOptions::everything()) else {
             return Ok(());
         };
         let mut finder = SelectorFinder::default();
@@ -227,7 +292,7 @@ impl Runner {
 
     fn instant(&self, query: &str, time_ms: i64) -> Result<QueryOutput, QueryError> {
         self.engine
-            .instant(&self.source, &InstantQuery::new(query, time_ms))
+            .instant(&*self.store, &InstantQuery::new(query, time_ms))
     }
 
     fn range(
@@ -238,12 +303,8 @@ impl Runner {
         step_ms: i64,
     ) -> Result<QueryOutput, QueryError> {
         self.engine
-            .range(&self.source, &RangeQuery::new(query, start_ms, end_ms, step_ms))
+            .range(&*self.store, &RangeQuery::new(query, start_ms, end_ms, step_ms))
     }
-}
-
-fn parser_options() -> ParserOptions {
-    ParserOptions::new().with_experimental_functions(true)
 }
 
 /// Finds where `@` can be added.
@@ -261,7 +322,11 @@ impl Visitor for SelectorFinder {
             ExprKind::Subquery(subquery) => &subquery.modifiers,
             ExprKind::Call(call) => {
                 self.depends_on_time |= TIME_FUNCTIONS.contains(&call.function.name());
-                self.visit_children(expr);
+                // The matchers of info() are no selector of their own.
+                let selecting = if call.function.is_info() { 1 } else { usize::MAX };
+                for argument in call.arguments.iter().take(selecting) {
+                    self.visit(argument);
+                }
                 return;
             }
             _ => {

@@ -3,7 +3,7 @@
 use moheng_metrics::{Labels, METRIC_NAME, MatchOp, parse_duration_ms};
 use thiserror::Error;
 
-use super::points::{Point, parse_points, parse_value};
+use super::points::{Point, parse_points, parse_start_offsets, parse_value};
 use crate::syntax::parse_series;
 
 /// A script.
@@ -29,8 +29,19 @@ pub enum Command {
 pub struct LoadSeries {
     /// Who it is.
     pub labels: Labels,
-    /// Milliseconds and value of each float point.
-    pub samples: Vec<(i64, f64)>,
+    /// What is there of it, ascending by time.
+    pub samples: Vec<LoadSample>,
+}
+
+/// A sample of a `load`.
+#[derive(Clone, Debug)]
+pub struct LoadSample {
+    /// Milliseconds since the Unix epoch.
+    pub timestamp_ms: i64,
+    /// When it started to count, in milliseconds since the Unix epoch; 0 when not known.
+    pub start_timestamp_ms: i64,
+    /// The value; never [`Point::Missing`].
+    pub value: Point,
 }
 
 /// An `eval`.
@@ -152,18 +163,22 @@ fn parse_command(head: &str, block: &[&str], line: usize) -> Result<Command, Scr
         "clear" => Ok(Command::Clear),
         "load" | "load_with_nhcb" => {
             let step_ms = parse_time_ms(rest.trim()).map_err(fail)?;
-            let mut series = Vec::new();
+            let mut series: Vec<LoadSeries> = Vec::new();
+            let mut starts: Option<StartLine> = None;
             for (offset, text) in block.iter().enumerate() {
                 let fail = |message: String| ScriptError {
                     line: line + offset + 1,
                     message,
                 };
-                if text.contains("@st ") {
+                let (labels, rest) = parse_labels(text).map_err(fail)?;
+                if let Some(offsets) = rest.strip_prefix("@st") {
+                    starts = Some((labels, parse_start_offsets(offsets).map_err(fail)?));
                     continue;
                 }
-                let loaded: LoadSeries = parse_load_series(text, step_ms).map_err(fail)?;
+                let points = parse_points(rest).map_err(fail)?;
+                let loaded = load_series(labels, points, starts.take(), step_ms).map_err(fail)?;
                 // The last line of a series counts.
-                series.retain(|other: &LoadSeries| other.labels != loaded.labels);
+                series.retain(|other| other.labels != loaded.labels);
                 series.push(loaded);
             }
             Ok(Command::Load(series))
@@ -176,22 +191,41 @@ fn parse_command(head: &str, block: &[&str], line: usize) -> Result<Command, Scr
     }
 }
 
-fn parse_load_series(text: &str, step_ms: i64) -> Result<LoadSeries, String> {
-    let (labels, points) = parse_series_line(text)?;
-    let floats = points
-        .iter()
+/// The labels and the offsets of an `@st` line.
+type StartLine = (Labels, Vec<Option<i64>>);
+
+fn load_series(
+    labels: Labels,
+    points: Vec<Point>,
+    starts: Option<StartLine>,
+    step_ms: i64,
+) -> Result<LoadSeries, String> {
+    let offsets = match starts {
+        Some((other, offsets)) if other == labels => offsets,
+        Some((other, _)) => return Err(format!("the line above is about {other}, not about {labels}")),
+        None => Vec::new(),
+    };
+    let samples = points
+        .into_iter()
         .enumerate()
-        .filter_map(|(index, point)| match point {
-            Point::Float(value) => Some((index as i64 * step_ms, *value)),
-            Point::Missing | Point::Histogram => None,
-        });
+        .filter(|(_, point)| *point != Point::Missing);
+    let samples = samples.map(|(index, value)| {
+        let timestamp_ms = index as i64 * step_ms;
+        let offset_ms = offsets.get(index).copied().flatten();
+        LoadSample {
+            timestamp_ms,
+            start_timestamp_ms: offset_ms.map_or(0, |offset_ms| timestamp_ms + offset_ms),
+            value,
+        }
+    });
     Ok(LoadSeries {
         labels,
-        samples: floats.collect(),
+        samples: samples.collect(),
     })
 }
 
-fn parse_series_line(text: &str) -> Result<(Labels, Vec<Point>), String> {
+/// The labels at the start of a line, and what follows them.
+fn parse_labels(text: &str) -> Result<(Labels, &str), String> {
     let (selector, rest) = parse_series(text).map_err(|errors| errors.to_string())?;
     let mut builder = Labels::empty().to_builder();
     if let Some(name) = &selector.name {
@@ -203,7 +237,12 @@ fn parse_series_line(text: &str) -> Result<(Labels, Vec<Point>), String> {
         }
         builder.set(matcher.name(), matcher.value());
     }
-    Ok((builder.finish(), parse_points(rest)?))
+    Ok((builder.finish(), rest.trim_start()))
+}
+
+fn parse_series_line(text: &str) -> Result<(Labels, Vec<Point>), String> {
+    let (labels, rest) = parse_labels(text)?;
+    Ok((labels, parse_points(rest)?))
 }
 
 fn parse_eval(word: &str, rest: &str, block: &[&str], line: usize) -> Result<Eval, String> {

@@ -127,26 +127,18 @@ fn types_and_arity() {
 }
 
 #[test]
-fn what_is_not_there_yet() {
+fn what_is_not_allowed_by_default() {
     check(
         "a + fill(1) b",
-        "1:5: parse error: the fill modifier is not supported yet by this version",
+        "1:1: parse error: fill modifiers are experimental and must be enabled",
     );
     check(
         "rate(a[5m] smoothed)",
-        "1:12: parse error: the anchored or smoothed modifier is not supported yet by this version",
-    );
-    check(
-        "a </ 1",
-        "1:3: parse error: the histogram trim operator is not supported yet by this version",
-    );
-    check(
-        "histogram_sum(a)",
-        "1:1: parse error: function \"histogram_sum\" is not supported yet by this version",
+        "1:6: parse error: smoothed modifier is experimental and must be enabled",
     );
     check(
         "info(a)",
-        "1:1: parse error: function \"info\" is not supported yet by this version",
+        "1:1: parse error: function \"info\" is experimental and must be enabled",
     );
     check(
         "limitk(1, a)",
@@ -156,8 +148,124 @@ fn what_is_not_there_yet() {
         "sort_by_label(a, 'b')",
         "1:1: parse error: function \"sort_by_label\" is experimental and must be enabled",
     );
-    let options = ParserOptions::new().with_experimental_functions(true);
-    assert!(parse_with("limitk(1, sort_by_label(a, 'b'))", options).is_ok());
+    check(
+        "histogram_sum(a)",
+        "1:1: parse error: function \"histogram_sum\" is not supported yet by this version",
+    );
+    for query in [
+        "limitk(1, sort_by_label(a, 'b'))",
+        "a + fill_left(-1) fill_right(1m) b",
+        "rate(a[5m] anchored @ 5 offset 1m) + b offset 1m smoothed",
+        "info(a, {})",
+        "info(a, {b=~'.*', __name__!='c'})",
+        "histogram_quantiles(a, 'q', 0.5, 0.9)",
+        "start_timestamp(a)",
+        "a </ 5 >/ 3",
+    ] {
+        assert!(parse_with(query, ParserOptions::everything()).is_ok(), "{query}");
+    }
+}
+
+#[test]
+fn experimental_syntax() {
+    for (query, expected) in [
+        (
+            "a and fill(1) b",
+            "1:7: parse error: filling in missing series not allowed for set operators",
+        ),
+        (
+            "a + fill(1) 2",
+            "1:1: parse error: filling in missing series only allowed between instant vectors",
+        ),
+        (
+            "a + fill(b) c",
+            "1:10: parse error: unexpected \"b\" in fill modifier, expected a number",
+        ),
+        (
+            "a + fill(1) fill_left(2) c",
+            "1:13: parse error: fill_left fills a side that is filled already",
+        ),
+        (
+            "a anchored",
+            "1:3: parse error: anchored modifier must be preceded by a range vector selector",
+        ),
+        (
+            "rate(a[5m:] smoothed)",
+            "1:13: parse error: smoothed modifier is not allowed on subqueries",
+        ),
+        (
+            "rate(a[5m] smoothed anchored)",
+            "1:21: parse error: anchored and smoothed may be set only once and not together",
+        ),
+        (
+            "a smoothed [5m]",
+            "1:12: parse error: no smoothed modifier allowed before range",
+        ),
+        (
+            "sum(a) smoothed",
+            "1:8: parse error: smoothed modifier must be preceded by a vector selector",
+        ),
+        (
+            "info(a, b)",
+            "1:9: parse error: expected label matchers in braces as the second argument of info()",
+        ),
+        (
+            "info(a, {b='c'} offset 1m)",
+            "1:9: parse error: expected label matchers in braces as the second argument of info()",
+        ),
+        (
+            "1 </ 2",
+            "1:1: parse error: operator \"</\" not defined between scalars",
+        ),
+        (
+            "a </ bool 2",
+            "1:6: parse error: bool modifier can only be used on comparison operators",
+        ),
+        (
+            "histogram_quantiles(a, 'q')",
+            "1:1: parse error: expected at least 3 argument(s) in call to \"histogram_quantiles\", got 2",
+        ),
+        (
+            "histogram_quantiles(a, 'q', 1,1,1,1,1,1,1,1,1,1,1)",
+            "1:1: parse error: expected at most 12 argument(s) in call to \"histogram_quantiles\", got 13",
+        ),
+        ("sum by (\"\") (a)", "1:9: parse error: invalid label name \"\""),
+    ] {
+        let errors = parse_with(query, ParserOptions::everything()).expect_err(query);
+        assert_eq!(errors.to_string(), expected, "{query}");
+    }
+}
+
+#[test]
+fn advice() {
+    for (query, expected) in [
+        ("raet(up[5m])", Some("did you mean \"rate\"?")),
+        ("avg_overtime(up[5m])", Some("did you mean \"avg_over_time\"?")),
+        ("frobnicate(up)", None),
+        (
+            "rate(up)",
+            Some("select a range of samples by a duration in brackets, as in [5m]"),
+        ),
+        (
+            "rate(sum(up))",
+            Some("evaluate the expression over a range with a subquery, as in [5m:]"),
+        ),
+        ("abs(1)", Some("vector() makes a vector of a scalar")),
+        (
+            "sum(up[5m])",
+            Some("leave the range out, or put a function such as rate() or avg_over_time() around it"),
+        ),
+        (
+            "vector(up)",
+            Some("scalar() makes a scalar of a vector with one element"),
+        ),
+    ] {
+        let errors = parse(query).expect_err(query);
+        assert_eq!(errors.errors()[0].help(), expected, "{query}");
+        if let Some(help) = expected {
+            assert!(errors.render().ends_with(&format!("  help: {help}\n")), "{query}");
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod dashboards;
 mod errors;
 mod limits;
 mod range_matches_instant;

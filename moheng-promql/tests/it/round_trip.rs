@@ -4,7 +4,7 @@ use moheng_promql::{Expr, ParserOptions, parse_with};
 use proptest::prelude::*;
 
 fn parse(query: &str) -> Expr {
-    let options = ParserOptions::new().with_experimental_functions(true);
+    let options = ParserOptions::everything();
     parse_with(query, options).unwrap_or_else(|errors| panic!("{query}\n{}", errors.render()))
 }
 
@@ -51,6 +51,18 @@ fn special_cases() {
         "min_of(1, 2) + end()",
         "time() - 1h",
         "INF + nan + a AND b",
+        "a + on (b) group_left (c) fill (NaN) d",
+        "a + fill_right (-0) fill_left (1m30s) b",
+        "a == bool ignoring () fill_left (-Inf) b",
+        "fill + fill_left * fill_right",
+        "rate(a[5m] anchored)",
+        "increase(a[5m] @ 5 smoothed offset -1m)",
+        "smoothed smoothed offset step() + anchored",
+        "info(a @ 5, {b=~\".*\", __name__=\"c\"})",
+        "info(a, {})",
+        "histogram_quantiles(a, \"q\", 0.5, 0.9)",
+        "a </ 5 + (b >/ -Inf)",
+        "start_timestamp({\"a.b\"})",
     ] {
         check(query);
     }
@@ -68,6 +80,9 @@ fn printed_forms() {
         ("-5 + -a", "-5 + -a"),
         ("a # comment\n * b", "a * b"),
         ("topk (3, a)", "topk(3, a)"),
+        ("a + fill_left(1) fill_right(1) b", "a + fill (1) b"),
+        ("a + fill_right(2) b", "a + fill_right (2) b"),
+        ("a[5m] offset 1m smoothed", "a[5m] smoothed offset 1m"),
     ] {
         assert_eq!(parse(query).to_string(), line);
     }
@@ -127,6 +142,10 @@ fn modifiers() -> impl Strategy<Value = String> {
     })
 }
 
+fn edges() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["", " anchored", " smoothed"])
+}
+
 fn selector() -> impl Strategy<Value = String> {
     let matcher = (
         label(),
@@ -161,12 +180,18 @@ fn scalar() -> impl Strategy<Value = String> {
 
 fn matching() -> impl Strategy<Value = String> {
     let labels = || prop::collection::vec(label(), 0..3).prop_map(|labels| labels.join(","));
-    prop_oneof![
+    let fill = prop_oneof![
+        3 => Just(String::new()),
+        1 => Just(" fill(-1.5)".to_owned()),
+        1 => Just(" fill_right(NaN) fill_left(5m)".to_owned()),
+    ];
+    let matching = prop_oneof![
         3 => Just(String::new()),
         1 => labels().prop_map(|labels| format!(" on({labels})")),
         1 => labels().prop_map(|labels| format!(" ignoring({labels}) group_left")),
         1 => (labels(), "[A-Z]{2}").prop_map(|(labels, included)| format!(" on({labels}) group_right({included})")),
-    ]
+    ];
+    (matching, fill).prop_map(|(matching, fill)| matching + &fill)
 }
 
 /// Every alternative is boxed: inline they would be too large for the stack of a test.
@@ -174,7 +199,7 @@ fn vector() -> impl Strategy<Value = String> {
     let leaf = (selector(), modifiers()).prop_map(|(selector, modifiers)| format!("{selector}{modifiers}"));
     leaf.prop_recursive(4, 24, 3, |inner| {
         let arithmetic = [
-            "+", "-", "*", "/", "%", "^", "atan2", "==", "!= bool", ">", "<= bool",
+            "+", "-", "*", "/", "%", "^", "atan2", "==", "!= bool", ">", "<= bool", "</", ">/",
         ];
         let arithmetic = prop::sample::select(arithmetic.to_vec()).boxed();
         let set = prop::sample::select(vec!["and", "or", "unless"]);
@@ -209,9 +234,9 @@ fn vector() -> impl Strategy<Value = String> {
             (ranking, scalar(), inner.clone())
                 .prop_map(|(op, parameter, inner)| format!("{op}({parameter}, {inner})"))
                 .boxed(),
-            (selector(), duration(), modifiers())
-                .prop_map(|(selector, duration, modifiers)| {
-                    format!("rate({selector}[{duration}]{modifiers})")
+            (selector(), duration(), edges(), modifiers())
+                .prop_map(|(selector, duration, edges, modifiers)| {
+                    format!("rate({selector}[{duration}]{edges}{modifiers})")
                 })
                 .boxed(),
             (inner, duration(), duration(), modifiers())
@@ -228,7 +253,7 @@ proptest! {
 
     #[test]
     fn generated_expressions(query in vector()) {
-        let options = ParserOptions::new().with_experimental_functions(true);
+        let options = ParserOptions::everything();
         // Some that are generated are wrong: a label twice, a comparison with a wrong type.
         if parse_with(&query, options).is_ok() {
             check(&query);

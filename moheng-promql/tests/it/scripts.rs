@@ -36,6 +36,21 @@ fn histograms() {
 }
 
 #[test]
+fn extended_syntax() {
+    check("extended.test", Runner::new());
+}
+
+#[test]
+fn info() {
+    check("info.test", Runner::new());
+}
+
+#[test]
+fn start_times() {
+    check("start_times.test", Runner::new());
+}
+
+#[test]
 fn names_are_dropped_at_once_by_default() {
     check("names.test", Runner::with_settings(EngineSettings::default()));
 }

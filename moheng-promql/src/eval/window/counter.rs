@@ -2,7 +2,7 @@
 
 use moheng_metrics::FloatColumns;
 
-use super::{Scratch, Window, WindowFunction};
+use super::{Remarks, Scratch, Window, WindowFunction};
 use crate::eval::column::Column;
 use crate::eval::numeric::{Sum, Summary};
 use crate::eval::window::summary::Slider;
@@ -12,7 +12,11 @@ use crate::functions::RangeFunction;
 const DIRECT_RESETS: usize = 8;
 
 /// `rate`, `increase` and `delta`: the difference between the ends of the window, extrapolated to its borders.
-pub(super) fn extrapolated(function: &WindowFunction<'_>, samples: &FloatColumns, out: &mut Column) {
+pub(super) fn extrapolated(
+    function: &WindowFunction<'_>,
+    samples: &FloatColumns,
+    out: &mut Column,
+) -> Remarks {
     let is_counter = function.function != RangeFunction::Delta;
     let range_seconds = function.windows.length_ms as f64 / 1000.0;
     let per_second = if function.function == RangeFunction::Rate {
@@ -21,21 +25,102 @@ pub(super) fn extrapolated(function: &WindowFunction<'_>, samples: &FloatColumns
         1.0
     };
     let mut resets = Resets::default();
+    let mut starts = StartTimes::default();
     if is_counter {
-        resets.find(samples);
+        starts = StartTimes::of(function, samples);
+        resets.find(samples, starts);
     }
+    let mut remarks = Remarks::default();
     function.each(samples, out, |window| {
-        if window.end - window.first < 2 {
+        let start_ms = window.end_ms - function.windows.length_ms;
+        let counted_from = starts.start_of(samples, window.first, start_ms);
+        if window.end - window.first < 2 && counted_from.is_none() {
             return None;
         }
         let mut growth = samples.values[window.end - 1] - samples.values[window.first];
         if !resets.positions.is_empty() {
             growth = resets.add_to(growth, &window);
         }
-        let start_ms = window.end_ms - function.windows.length_ms;
-        let factor = extrapolation(samples, &window, start_ms, is_counter.then_some(growth));
+        remarks.start_times_overlap |= starts.overlap_in(samples, &window);
+        let factor = match counted_from {
+            Some(from_ms) => {
+                growth += samples.values[window.first];
+                extrapolation_after_start(samples, &window, from_ms)
+            }
+            None => extrapolation(samples, &window, start_ms, is_counter.then_some(growth)),
+        };
         Some(growth * (factor / per_second))
     });
+    remarks
+}
+
+/// When the samples of a series started to count, where that is known and to be used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct StartTimes {
+    are_used: bool,
+}
+
+impl StartTimes {
+    pub(super) fn of(function: &WindowFunction<'_>, samples: &FloatColumns) -> Self {
+        Self {
+            are_used: function.uses_start_timestamps && !samples.start_timestamps_ms.is_empty(),
+        }
+    }
+
+    /// Whether the sample at `after` started to count behind the one before it. When it started exactly there, the one
+    /// before must have had a start of its own, or else the start is a mere guess.
+    #[inline]
+    pub(super) fn is_reset(self, samples: &FloatColumns, after: usize) -> bool {
+        if !self.are_used {
+            return false;
+        }
+        let start_ms = samples.start_timestamp_ms(after);
+        let before_ms = samples.timestamps_ms[after - 1];
+        if start_ms == 0 || start_ms >= samples.timestamps_ms[after] || start_ms < before_ms {
+            return false;
+        }
+        let start_before_ms = samples.start_timestamp_ms(after - 1);
+        start_ms > before_ms || (start_before_ms != 0 && start_before_ms < before_ms)
+    }
+
+    /// When the first sample of a window started to count, if that was inside the window.
+    #[inline]
+    fn start_of(self, samples: &FloatColumns, first: usize, window_start_ms: i64) -> Option<i64> {
+        if !self.are_used {
+            return None;
+        }
+        let start_ms = samples.start_timestamp_ms(first);
+        let is_inside = start_ms > window_start_ms && start_ms < samples.timestamps_ms[first];
+        (start_ms != 0 && is_inside).then_some(start_ms)
+    }
+
+    /// Whether a sample of the window started to count before the one before it, and not with it.
+    fn overlap_in(self, samples: &FloatColumns, window: &Window) -> bool {
+        let overlaps = |after: usize| {
+            let start_ms = samples.start_timestamp_ms(after);
+            start_ms != 0
+                && start_ms < samples.timestamps_ms[after - 1]
+                && start_ms != samples.start_timestamp_ms(after - 1)
+        };
+        self.are_used && (window.first + 1..window.end).any(overlaps)
+    }
+}
+
+/// By what factor the growth since `from_ms`, where the counter was zero, is to be stretched to the end of the window.
+fn extrapolation_after_start(samples: &FloatColumns, window: &Window, from_ms: i64) -> f64 {
+    let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
+    let last_ms = samples.timestamps_ms[window.end - 1];
+    let intervals = window.end - window.first - 1;
+    if intervals == 0 {
+        return 1.0;
+    }
+    let average = seconds(last_ms - samples.timestamps_ms[window.first]) / intervals as f64;
+    let mut to_end = seconds(window.end_ms - last_ms);
+    if to_end >= average * 1.1 {
+        to_end = average / 2.0;
+    }
+    let counted = seconds(last_ms - from_ms);
+    (counted + to_end) / counted
 }
 
 /// By what factor the growth between the first and the last sample is to be stretched to the whole window.
@@ -81,10 +166,9 @@ struct Resets {
 }
 
 impl Resets {
-    fn find(&mut self, samples: &FloatColumns) {
-        let values = samples.values.as_slice();
-        for (index, pair) in values.windows(2).enumerate() {
-            if pair[1] < pair[0] {
+    fn find(&mut self, samples: &FloatColumns, starts: StartTimes) {
+        for (index, pair) in samples.values.windows(2).enumerate() {
+            if pair[1] < pair[0] || starts.is_reset(samples, index + 1) {
                 self.positions.push(index + 1);
                 self.lost.push(pair[0]);
             }
@@ -111,14 +195,21 @@ impl Resets {
 }
 
 /// `irate` and `idelta`: the last two samples.
-pub(super) fn instant(function: &WindowFunction<'_>, samples: &FloatColumns, out: &mut Column) {
+pub(super) fn instant(function: &WindowFunction<'_>, samples: &FloatColumns, out: &mut Column) -> Remarks {
     let is_rate = function.function == RangeFunction::InstantRate;
+    let starts = if is_rate {
+        StartTimes::of(function, samples)
+    } else {
+        StartTimes::default()
+    };
+    let mut remarks = Remarks::default();
     function.each(samples, out, |window| {
         if window.end - window.first < 2 {
             return None;
         }
         let (before, last) = (window.end - 2, window.end - 1);
-        let growth = if is_rate && samples.values[last] < samples.values[before] {
+        let falls = samples.values[last] < samples.values[before];
+        let growth = if is_rate && (falls || starts.is_reset(samples, last)) {
             samples.values[last]
         } else {
             samples.values[last] - samples.values[before]
@@ -126,25 +217,37 @@ pub(super) fn instant(function: &WindowFunction<'_>, samples: &FloatColumns, out
         if !is_rate {
             return Some(growth);
         }
+        let last_two = Window {
+            first: before,
+            ..window
+        };
+        remarks.start_times_overlap |= starts.overlap_in(samples, &last_two);
         let distance_ms = samples.timestamps_ms[last] - samples.timestamps_ms[before];
         Some(growth / (distance_ms as f64 / 1000.0))
     });
+    remarks
 }
 
-/// `resets` and `changes`: how many neighbours in the window `counts` says yes to, from a running count.
+/// Whether two neighbours count as a change.
+pub(super) fn differs(before: f64, after: f64) -> bool {
+    after != before && !(after.is_nan() && before.is_nan())
+}
+
+/// `resets` and `changes`: how many samples in the window `counts` says yes to, compared with the one before them,
+/// from a running count.
 pub(super) fn count_pairs(
     function: &WindowFunction<'_>,
     samples: &FloatColumns,
     scratch: &mut Scratch,
     out: &mut Column,
-    counts: impl Fn(f64, f64) -> bool,
+    counts: impl Fn(usize) -> bool,
 ) {
     let running = &mut scratch.positions;
     running.clear();
     running.push(0);
     let mut total = 0;
-    for pair in samples.values.windows(2) {
-        total += u32::from(counts(pair[0], pair[1]));
+    for after in 1..samples.len() {
+        total += u32::from(counts(after));
         running.push(total);
     }
     function.each(samples, out, |window| {

@@ -17,6 +17,15 @@ pub(crate) fn latest_times(samples: &FloatColumns, windows: &Windows, out: &mut 
     });
 }
 
+/// When the newest sample of each window started to count, in seconds, unless that is not known or the sample is a
+/// stale marker.
+pub(crate) fn latest_start_times(samples: &FloatColumns, windows: &Windows, out: &mut Column) {
+    latest(samples, windows, out, |index| {
+        samples.start_timestamp_ms(index) as f64 / 1000.0
+    });
+    out.retain(|_, seconds| seconds != 0.0);
+}
+
 #[inline]
 fn latest(samples: &FloatColumns, windows: &Windows, out: &mut Column, result: impl Fn(usize) -> f64) {
     out.reset(windows.steps);

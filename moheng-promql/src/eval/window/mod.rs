@@ -4,6 +4,7 @@
 //! kernels of other series.
 
 mod counter;
+mod edges;
 mod extreme;
 mod latest;
 mod order;
@@ -14,13 +15,15 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use latest::{latest_times, latest_values};
+pub(crate) use edges::smoothed_values;
+pub(crate) use latest::{latest_start_times, latest_times, latest_values};
 
 use moheng_metrics::FloatColumns;
 
 use super::column::Column;
 use super::grid::{Grid, Windows};
 use super::scalars::Scalars;
+use crate::ast::EdgeModifier;
 use crate::functions::RangeFunction;
 
 /// A function of windows with all it needs besides the samples.
@@ -32,6 +35,17 @@ pub(crate) struct WindowFunction<'a> {
     pub(crate) windows: Windows,
     /// The evaluation times, which differ from the ends of the windows by offset and `@`.
     pub(crate) grid: Grid,
+    /// What happens at the edges of the windows, and how far outside them samples are looked for.
+    pub(crate) edges: Option<(EdgeModifier, i64)>,
+    /// Whether counters are taken to start at zero when their samples say they started.
+    pub(crate) uses_start_timestamps: bool,
+}
+
+/// What there is to remark on the samples of a series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Remarks {
+    /// A sample started to count before the sample before it.
+    pub(crate) start_times_overlap: bool,
 }
 
 /// Memory that kernels use again from series to series.
@@ -53,22 +67,50 @@ struct Window {
 
 impl WindowFunction<'_> {
     /// Computes the function over the windows of one series, whose samples hold no stale markers.
-    pub(crate) fn evaluate(&self, samples: &FloatColumns, scratch: &mut Scratch, out: &mut Column) {
+    pub(crate) fn evaluate(
+        &self,
+        samples: &FloatColumns,
+        scratch: &mut Scratch,
+        out: &mut Column,
+    ) -> Remarks {
         out.reset(self.windows.steps);
+        let mut remarks = Remarks::default();
         if samples.is_empty() {
-            return;
+            return remarks;
+        }
+        if let Some((edges, lookback_ms)) = self.edges {
+            edges::evaluate(self, edges, lookback_ms, samples, scratch, out);
+            return remarks;
         }
         match self.function {
             RangeFunction::Rate | RangeFunction::Increase | RangeFunction::Delta => {
-                counter::extrapolated(self, samples, out);
+                remarks = counter::extrapolated(self, samples, out);
             }
-            RangeFunction::InstantRate | RangeFunction::InstantDelta => counter::instant(self, samples, out),
+            RangeFunction::InstantRate | RangeFunction::InstantDelta => {
+                remarks = counter::instant(self, samples, out);
+            }
+            _ => self.evaluate_others(samples, scratch, out),
+        }
+        remarks
+    }
+
+    fn evaluate_others(&self, samples: &FloatColumns, scratch: &mut Scratch, out: &mut Column) {
+        match self.function {
+            RangeFunction::Rate
+            | RangeFunction::Increase
+            | RangeFunction::Delta
+            | RangeFunction::InstantRate
+            | RangeFunction::InstantDelta => {}
             RangeFunction::Resets => {
-                counter::count_pairs(self, samples, scratch, out, |before, after| after < before);
+                let starts = counter::StartTimes::of(self, samples);
+                let is_reset = |after: usize| {
+                    samples.values[after] < samples.values[after - 1] || starts.is_reset(samples, after)
+                };
+                counter::count_pairs(self, samples, scratch, out, is_reset);
             }
             RangeFunction::Changes => {
                 let differ =
-                    |before: f64, after: f64| after != before && !(after.is_nan() && before.is_nan());
+                    |after: usize| counter::differs(samples.values[after - 1], samples.values[after]);
                 counter::count_pairs(self, samples, scratch, out, differ);
             }
             RangeFunction::Avg => summary::summarize::<super::numeric::Mean>(self, samples, out),

@@ -194,6 +194,8 @@ fn check(samples: &FloatColumns, windows: Windows) {
                 step_ms: windows.step_ms,
                 steps: windows.steps,
             },
+            edges: None,
+            uses_start_timestamps: false,
         };
         kernel.evaluate(samples, &mut scratch, &mut out);
         for step in 0..windows.steps {
