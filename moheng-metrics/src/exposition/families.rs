@@ -69,12 +69,7 @@ impl<'a> Reader<'a> {
                     self.commented(&name).unit = unit.into_owned();
                 }
                 TextEntry::Type { name, kind } => {
-                    let family = self.commented(&name);
-                    if !family.is_empty() && family.kind != kind {
-                        let message = format!("the type of {name:?} comes after its samples");
-                        return Err(self.error_in_last_line(message));
-                    }
-                    family.kind = kind;
+                    self.commented(&name).kind = kind;
                 }
             }
         }
@@ -85,11 +80,11 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// The family that a line with `#` names. Many programs expose a gauge `a` and a counter `a_total`, which both are the
-    /// family `a` in OpenMetrics: there, comments after samples begin another one.
+    /// The family that a line with `#` names. Behind samples it begins another one of that name: many programs expose a gauge
+    /// `a` and a counter `a_total`, which both are the family `a` in OpenMetrics.
     fn commented(&mut self, name: &str) -> &mut Family {
         let found = self.by_name.get(name).and_then(|index| self.families.get(*index));
-        if self.is_openmetrics && found.is_some_and(|family| !family.is_empty()) {
+        if found.is_some_and(|family| !family.is_empty()) {
             self.by_name.remove(name);
         }
         self.declared(name)
@@ -146,15 +141,6 @@ impl<'a> Reader<'a> {
         let family = self.families.get(index)?;
         let suffix = name.strip_prefix(family.name.as_str())?;
         Role::of(family.kind, suffix, has_quantile, self.is_openmetrics)
-    }
-
-    /// An error at the start of the line that was read last.
-    fn error_in_last_line(&self, message: String) -> ParseError {
-        let read = self.text.len() - self.parser.rest().len();
-        let read = self.text.get(..read).unwrap_or_default();
-        let line = read.strip_suffix(b"\n").unwrap_or(read);
-        let line_start = memchr::memrchr(b'\n', line).map_or(0, |index| index + 1);
-        ParseError::after(line.get(..line_start).unwrap_or_default(), message)
     }
 }
 

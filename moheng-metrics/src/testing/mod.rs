@@ -3,7 +3,7 @@
 //! * [`source_suite`] and [`sink_suite`] hold an implementation of the seams to their contracts, [`histogram_suite`],
 //!   [`start_timestamp_suite`], [`exemplar_suite`] and [`metadata_suite`] one that stores more than floats.
 //! * [`NodeWorkload`] generates series that look like a node's, [`random_histogram`] and [`HistogramSeries`] native histograms.
-//! * [`check_text`], [`check_openmetrics`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing;
+//! * [`check_text`], [`check_openmetrics`], [`check_families`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing;
 //!   [`check_histogram`] computes with any histograms.
 //! * [`ManualClock`] is a [`crate::Clock`] that tests move.
 
@@ -15,6 +15,7 @@
 
 mod clock;
 mod companion_suites;
+mod families_oracle;
 mod generate;
 mod histogram_oracle;
 mod histogram_suite;
@@ -29,7 +30,10 @@ mod source_suite;
 mod text_oracle;
 
 pub use clock::ManualClock;
-pub use companion_suites::{ReadExemplars, ReadMetadata, exemplar_suite, metadata_suite, start_timestamp_suite};
+pub use companion_suites::{
+    ReadExemplars, ReadMetadata, exemplar_suite, metadata_suite, start_timestamp_suite,
+};
+pub use families_oracle::check_families;
 pub use generate::NodeWorkload;
 pub use histogram_oracle::check_histogram;
 pub use histogram_suite::histogram_suite;

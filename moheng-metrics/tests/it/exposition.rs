@@ -1,7 +1,7 @@
 //! All text formats: what is written is read back as the same families, and OpenMetrics is read as an obvious parser does.
 
 use moheng_metrics::exposition::{Format, parse, write};
-use moheng_metrics::testing::{NodeWorkload, check_openmetrics};
+use moheng_metrics::testing::{NodeWorkload, check_families, check_openmetrics};
 use moheng_metrics::{
     Bucket, EscapingScheme, Exemplar, HistogramMetric, Labels, Metric, MetricFamily, MetricKind, MetricValue,
     NORMAL_NAN, Quantile, SummaryMetric,
@@ -313,6 +313,7 @@ proptest! {
     #[test]
     fn the_parser_agrees_with_the_oracle(text in any_openmetrics()) {
         check_openmetrics(text.as_bytes());
+        check_families(text.as_bytes());
     }
 
     #[test]

@@ -76,6 +76,10 @@ fn samples_find_their_family() {
         ("up 1\n", &[("up", MetricKind::Untyped, 1)][..]),
         ("# HELP up x\nup 1\nup 2\n", &[("up", MetricKind::Untyped, 2)]),
         (
+            "up 1\n# TYPE up gauge\nup 2\n",
+            &[("up", MetricKind::Untyped, 1), ("up", MetricKind::Gauge, 1)],
+        ),
+        (
             "# TYPE h histogram\n# TYPE h_sum gauge\nh_sum 1\n",
             &[("h", MetricKind::Histogram, 0), ("h_sum", MetricKind::Gauge, 1)],
         ),
@@ -181,16 +185,6 @@ const NOT_WHOLE: &[(Format, &str, &str)] = &[
         TEXT,
         "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 1\nh_count 1\n",
         "2:1: the histogram that begins here has 1 twice",
-    ),
-    (
-        TEXT,
-        "up 1\n# TYPE up gauge\n",
-        r#"2:1: the type of "up" comes after its samples"#,
-    ),
-    (
-        TEXT,
-        "up 1\n# TYPE up gauge",
-        r#"2:1: the type of "up" comes after its samples"#,
     ),
     (
         OPENMETRICS,
