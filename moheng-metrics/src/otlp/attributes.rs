@@ -176,10 +176,16 @@ impl<'a> Candidates<'a> {
         Ok(all)
     }
 
-    /// Adds what other candidates say.
-    pub(super) fn extend(&mut self, others: &Self) -> Result<(), OtlpError> {
-        self.list.extend_from_slice(&others.list);
-        self.count(others.bytes)
+    /// These and others, with room for what is typically added.
+    pub(super) fn with(&self, others: &Self) -> Result<Self, OtlpError> {
+        let mut all = Self {
+            list: Vec::with_capacity(self.list.len() + others.list.len() + 8),
+            bytes: self.bytes,
+        };
+        all.list.extend_from_slice(&self.list);
+        all.list.extend_from_slice(&others.list);
+        all.count(others.bytes)?;
+        Ok(all)
     }
 
     /// Adds the attributes of a point.

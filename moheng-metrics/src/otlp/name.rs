@@ -26,13 +26,10 @@ pub(super) fn label_name<'k>(key: &'k str, options: &OtlpOptions) -> Option<Cow<
     if !options.translation_strategy.escapes() {
         return (!key.is_empty()).then_some(Cow::Borrowed(key));
     }
-    if !key.chars().any(|character| character.is_ascii_alphanumeric()) {
+    if !key.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
         return None;
     }
-    let mut name: Cow<'k, str> = if key
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
+    let mut name = if is_legacy(key) {
         Cow::Borrowed(key)
     } else {
         let legacy = |character: char| {
@@ -42,7 +39,9 @@ pub(super) fn label_name<'k>(key: &'k str, options: &OtlpOptions) -> Option<Cow<
                 '_'
             }
         };
-        Cow::Owned(key.chars().map(legacy).collect())
+        let mut name = String::with_capacity(key.len());
+        name.extend(key.chars().map(legacy));
+        Cow::Owned(name)
     };
     if !options.label_name_preserve_multiple_underscores && name.contains("__") {
         name = Cow::Owned(collapse_underscores(&name));
@@ -53,6 +52,12 @@ pub(super) fn label_name<'k>(key: &'k str, options: &OtlpOptions) -> Option<Cow<
         name = Cow::Owned(format!("key{name}"));
     }
     Some(name)
+}
+
+/// Whether a name has no characters but those of legacy names.
+fn is_legacy(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The suffix that the type of a metric asks for.

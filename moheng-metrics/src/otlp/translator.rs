@@ -227,8 +227,7 @@ impl<'o> Translator<'o> {
             && (family.data.kind != DataKind::Sum
                 || family.data.is_monotonic
                 || family.data.temporality == DELTA);
-        let mut candidates = common.resource.clone();
-        candidates.extend(common.scope)?;
+        let mut candidates = common.resource.with(common.scope)?;
         let attributes = family.data.attributes(message);
         candidates.push_attributes(attributes, self.options, name, &mut self.output.warnings)?;
         Ok(Some(Point {
