@@ -1,5 +1,6 @@
 //! Entry points of the codecs for fuzzing and benches. No stability promise.
 
+mod blocks;
 mod chunks;
 mod records;
 
@@ -10,10 +11,12 @@ use crate::format::wal_page::{Compression, write_record};
 use crate::storage::{Directory, MemoryDirectory, OpenMode};
 use crate::wal::{SegmentEvent, SegmentReader};
 
+pub use blocks::BlockParts;
 pub use chunks::{ChunkBuilder, ChunkEncoding, decode_chunk};
 
 pub use records::{
-    annotation_records, deletion_record, histogram_record, mapped_chunk_file, recode_record, series_record,
+    ChunkToMap, annotation_records, deletion_record, histogram_record, mapped_chunk_file, recode_record,
+    series_record,
 };
 
 /// Appends what adds a record, not compressed, to a segment of `segment_bytes` bytes.

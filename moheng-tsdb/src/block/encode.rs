@@ -79,7 +79,7 @@ impl SampleEncoder {
         match &sample.value {
             SampleValue::Float(value) => self.push_float(time_ms, sample.start_timestamp_ms, *value),
             SampleValue::Integer(histogram) => {
-                self.push_integer(time_ms, sample.start_timestamp_ms, histogram)
+                self.push_integer(time_ms, sample.start_timestamp_ms, histogram);
             }
             SampleValue::Fractional(histogram) => {
                 self.push_fractional(time_ms, sample.start_timestamp_ms, histogram);

@@ -73,11 +73,14 @@ impl SeriesReader {
             .iter()
             .map(|&(name, value)| (cache.get(symbols, name), cache.get(symbols, value)));
         let is_sorted = pairs.clone().is_sorted_by(|a, b| a.0 < b.0);
-        if !is_sorted || pairs.clone().any(|(_, value)| value.is_empty()) {
-            return Err(self.index.blob.corrupt(
-                self.end,
-                "labels of the series before are not sorted, or one is empty",
-            ));
+        let has_empty = pairs
+            .clone()
+            .any(|(name, value)| name.is_empty() || value.is_empty());
+        if !is_sorted || has_empty || self.labels.is_empty() {
+            return Err(self
+                .index
+                .blob
+                .corrupt(self.end, "labels of the series before are not sorted, or empty"));
         }
         Ok(Labels::from_sorted_pairs(pairs))
     }

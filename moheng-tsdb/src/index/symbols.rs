@@ -1,6 +1,7 @@
 //! [`Symbols`]: the texts of an index by number, every 32nd with its place in memory; [`SymbolCache`] keeps those read lately.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foldhash::fast::FixedState;
 
@@ -136,10 +137,11 @@ impl SymbolCache {
     #[inline]
     pub(super) fn load(&mut self, blob: &Blob, symbols: &Symbols, reference: u32) -> Result<(), Error> {
         let (group, place) = symbols.place(reference);
-        if !self.groups.contains_key(&group) {
-            self.groups.insert(group, symbols.read_group(blob, group)?);
-        }
-        match self.groups.get(&group).and_then(|group| group.get(place)) {
+        let texts = match self.groups.entry(group) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(symbols.read_group(blob, group)?),
+        };
+        match texts.get(place) {
             Some(_) => Ok(()),
             None => Err(Error::Corrupt {
                 path: blob.path().to_owned(),
