@@ -31,6 +31,7 @@ pub(crate) fn range_end_ms(timestamp_ms: i64, range_ms: i64) -> i64 {
 }
 
 /// Whether a chunk of floats is ended before a sample is added.
+#[inline]
 pub(crate) fn is_full_of_floats(chunk: &OpenChunk, timestamp_ms: i64) -> bool {
     timestamp_ms >= chunk.planned_end_ms
         || chunk.sample_count >= 2 * TARGET_SAMPLES
@@ -44,6 +45,7 @@ pub(crate) fn is_full_of_histograms(chunk: &OpenChunk, timestamp_ms: i64, range_
 }
 
 /// Once a quarter of its samples is there, plans the end of a chunk of floats so that the rest of its range is divided evenly.
+#[inline]
 pub(crate) fn plan_end_of_floats(chunk: &OpenChunk) -> i64 {
     if chunk.sample_count == TARGET_SAMPLES / 4 {
         return predict_end_ms(chunk, 4.0);

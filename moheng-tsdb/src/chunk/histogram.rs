@@ -102,6 +102,7 @@ impl<C: Count> HistogramAppender<C> {
     }
 
     /// Starts a new chunk with this header and keeps the memory.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn restart(&mut self, reset: ResetHint) {
         let mut writer = std::mem::take(&mut self.writer);
         writer.clear();

@@ -32,6 +32,7 @@ pub(crate) struct HistogramDecoder<'a, C: Count> {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "all of them are times")]
 struct Times {
     before_ms: i64,
     timestamp_ms: i64,

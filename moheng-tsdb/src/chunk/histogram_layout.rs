@@ -40,12 +40,11 @@ pub(super) fn put_layout(writer: &mut BitWriter, layout: &HistogramLayout) {
     if layout.is_custom() {
         put_unsigned(writer, layout.custom_bounds.len() as u64);
         for &bound in &layout.custom_bounds {
-            match thousandths(bound) {
-                Some(number) => put_unsigned(writer, number + 1),
-                None => {
-                    writer.push(0, 1);
-                    writer.push(bound.to_bits(), 64);
-                }
+            if let Some(number) = thousandths(bound) {
+                put_unsigned(writer, number + 1);
+            } else {
+                writer.push(0, 1);
+                writer.push(bound.to_bits(), 64);
             }
         }
     }

@@ -32,13 +32,13 @@ pub(super) fn put_signed(writer: &mut BitWriter, value: i64) {
 pub(super) fn put_unsigned(writer: &mut BitWriter, value: u64) {
     let ones = match 64 - value.leading_zeros() {
         0 => return writer.push(0, 1),
-        ..=3 => 1,
-        ..=6 => 2,
-        ..=9 => 3,
-        ..=12 => 4,
-        ..=18 => 5,
-        ..=25 => 6,
-        ..=56 => 7,
+        1..=3 => 1,
+        4..=6 => 2,
+        7..=9 => 3,
+        10..=12 => 4,
+        13..=18 => 5,
+        19..=25 => 6,
+        26..=56 => 7,
         _ => LAST,
     };
     put(writer, ones, value);

@@ -50,6 +50,7 @@ impl Xor2Appender {
     }
 
     /// Starts a new chunk and keeps the memory.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn clear(&mut self) {
         let mut writer = std::mem::take(&mut self.writer);
         writer.clear();
@@ -66,15 +67,6 @@ impl Xor2Appender {
     /// The timestamp of the newest sample.
     pub(crate) fn end_ms(&self) -> i64 {
         self.timestamp_ms
-    }
-
-    /// The bits of the newest sample's value.
-    pub(crate) fn value_bits(&self) -> u64 {
-        if self.is_stale {
-            STALE_NAN.to_bits()
-        } else {
-            self.value_bits
-        }
     }
 
     /// Memory held beside the struct itself, in bytes.

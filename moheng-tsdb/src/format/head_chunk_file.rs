@@ -11,9 +11,6 @@ use super::{ByteReader, DecodeError, put_varint};
 /// The size of the header of a file in bytes.
 pub(crate) const HEADER_BYTES: usize = 8;
 
-/// A file is ended when the next chunk would make it larger, in bytes.
-pub(crate) const FILE_BYTES_MAX: u64 = 128 << 20;
-
 const MAGIC: u32 = 0x0130_bc91;
 const VERSION: u8 = 1;
 const LATE_FLAG: u8 = 0x80;

@@ -19,6 +19,8 @@ use super::wal_record::RecordKind;
 use super::wal_samples::{LoggedPlace, Places};
 use super::{ByteReader, DecodeError, put_signed_varint, put_varint};
 
+const UNKNOWN_SCHEMA: DecodeError = DecodeError::Invalid("unknown histogram schema");
+
 /// A histogram of a series.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LoggedHistogram {
@@ -160,14 +162,11 @@ fn has_starts(kind: RecordKind) -> bool {
 /// Writes what [`read_histogram`] reads.
 pub(super) fn put_histogram(out: &mut Vec<u8>, value: HistogramValue<'_>) {
     match value {
-        HistogramValue::Integer(histogram) => put_any(
-            out,
-            histogram,
-            |out, count| put_varint(out, count),
-            |out, count, before| put_signed_varint(out, count.wrapping_sub(before) as i64),
-        ),
+        HistogramValue::Integer(histogram) => put_any(out, histogram, put_varint, |out, count, before| {
+            put_signed_varint(out, count.wrapping_sub(before) as i64)
+        }),
         HistogramValue::Float(histogram) => {
-            put_any(out, histogram, put_float, |out, count, _| put_float(out, count))
+            put_any(out, histogram, put_float, |out, count, _| put_float(out, count));
         }
     }
 }
@@ -223,15 +222,11 @@ pub(super) fn read_histogram(
     is_integer: bool,
 ) -> Result<LoggedValue, DecodeError> {
     Ok(if is_integer {
-        LoggedValue::Integer(read_any(
-            reader,
-            |reader| reader.varint(),
-            |reader, before: u64| {
-                before
-                    .checked_add_signed(reader.signed_varint()?)
-                    .ok_or(DecodeError::Invalid("a histogram has a negative bucket"))
-            },
-        )?)
+        LoggedValue::Integer(read_any(reader, read_unsigned, |reader, before: u64| {
+            before
+                .checked_add_signed(reader.signed_varint()?)
+                .ok_or(DecodeError::Invalid("a histogram has a negative bucket"))
+        })?)
     } else {
         LoggedValue::Float(read_any(reader, read_float, |reader, _| read_float(reader))?)
     })
@@ -248,7 +243,6 @@ fn read_any<C: BucketCount + Copy + Default>(
         3 => ResetHint::Gauge,
         _ => ResetHint::Unknown,
     };
-    const UNKNOWN_SCHEMA: DecodeError = DecodeError::Invalid("unknown histogram schema");
     let schema = i8::try_from(reader.signed_varint()?).map_err(|_| UNKNOWN_SCHEMA)?;
     let mut layout = HistogramLayout::exponential(schema, read_float(reader)?);
     if !layout.is_exponential() && !layout.is_custom() {
@@ -320,6 +314,10 @@ fn bounded(count: u64, reader: &ByteReader<'_>) -> Result<usize, DecodeError> {
         .ok_or(DecodeError::UnexpectedEnd)
 }
 
+fn read_unsigned(reader: &mut ByteReader<'_>) -> Result<u64, DecodeError> {
+    reader.varint()
+}
+
 fn read_float(reader: &mut ByteReader<'_>) -> Result<f64, DecodeError> {
     Ok(f64::from_bits(reader.u64()?))
 }
@@ -361,7 +359,7 @@ mod tests {
         }
     }
 
-    fn check(value: LoggedValue, start_ms: i64, expected: &[u8]) {
+    fn check(value: &LoggedValue, start_ms: i64, expected: &[u8]) {
         let place = |reference, timestamp_ms, start_ms| LoggedPlace {
             reference,
             timestamp_ms,
@@ -396,12 +394,12 @@ mod tests {
             \x03\x06\x3f\xe0\0\0\0\0\0\0\x02\xac\x02\x3f\xf0\0\0\0\0\0\0\
             \x01\x03\x02\x01\x02\x01\x02\x90\x03\xcd\x01\x01\x02\
             \x01\x02";
-        check(LoggedValue::Integer(integer()), 0, expected);
+        check(&LoggedValue::Integer(integer()), 0, expected);
         let expected = b"\x0a\0\0\0\0\0\0\0\x0a\0\0\0\0\0\0\x03\xe8\x00\x00\
             \x00\x69\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\x08\0\0\0\0\0\0\xbf\xf8\0\0\0\0\0\0\
             \x01\x00\x02\x00\x02\x3f\xf0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0\x00\x01\x3f\xe0\0\0\0\0\0\0\
             \x01\x02";
-        check(LoggedValue::Float(custom()), 0, expected);
+        check(&LoggedValue::Float(custom()), 0, expected);
         check(
             LoggedValue::Integer(integer()),
             77,

@@ -324,7 +324,7 @@ mod tests {
         );
         assert!(decompress(Compression::Snappy, b"", &mut out).is_err());
 
-        let packed = zstd::encode_all(&[5_u8; 100_000][..], 0).unwrap();
+        let packed = zstd::encode_all(&*vec![5_u8; 100_000], 0).unwrap();
         decompress(Compression::Zstd, &packed, &mut out).unwrap();
         assert_eq!(out, vec![5; 100_000]);
         assert!(decompress(Compression::Zstd, &packed[..packed.len() - 1], &mut out).is_err());

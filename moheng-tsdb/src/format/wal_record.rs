@@ -86,6 +86,10 @@ pub(crate) struct LoggedDeletion {
 }
 
 /// The late samples of a series up to here are in a mapped chunk.
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(dead_code, reason = "the database has no log of late samples yet")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LoggedMappedChunk {
     pub(crate) reference: u64,
@@ -185,6 +189,10 @@ pub(crate) fn read_deletions(body: &[u8], deletions: &mut Vec<LoggedDeletion>) -
 }
 
 /// Starts a record of markers in an empty buffer, or goes on with one.
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(dead_code, reason = "the database has no log of late samples yet")
+)]
 pub(crate) fn put_mapped_chunk(out: &mut Vec<u8>, marker: LoggedMappedChunk) {
     begin(out, RecordKind::MappedChunks);
     out.extend_from_slice(&marker.reference.to_be_bytes());
@@ -192,6 +200,10 @@ pub(crate) fn put_mapped_chunk(out: &mut Vec<u8>, marker: LoggedMappedChunk) {
 }
 
 /// Reads all markers of the body into `markers`, replacing what it holds.
+#[cfg_attr(
+    not(any(test, feature = "testing")),
+    expect(dead_code, reason = "the database has no log of late samples yet")
+)]
 pub(crate) fn read_mapped_chunks(
     body: &[u8],
     markers: &mut Vec<LoggedMappedChunk>,

@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use moheng_metrics::{AppendBatch, AppendEntry, Appended, HistogramEntry, SampleError, SampleOutcome};
 
+use super::isolation::Publishing;
 use super::log_batch::{Packer, write};
 use super::page::{Page, PageData, place};
 use super::series::Tail;
@@ -205,7 +206,7 @@ impl Head {
             scratch.accepted.sort_by_key(|accepted| accepted.page);
         }
         let publishing = self.isolation.begin();
-        let mut published = Published::default();
+        let mut published = Published::new(publishing);
         for same_page in scratch.accepted.chunk_by(|a, b| a.page == b.page) {
             let Some((page, number)) = same_page.first().and_then(|accepted| {
                 let page = accepted.page as usize;
@@ -229,7 +230,7 @@ impl Head {
             }
         }
         if !scratch.histograms.accepted.is_empty() {
-            self.publish_histograms(histograms, publishing, pages, tails, scratch, &mut published);
+            self.publish_histograms(histograms, pages, tails, scratch, &mut published);
         }
         if !published.new_series.is_empty() {
             let mut index = self.index_mut();
@@ -278,6 +279,7 @@ impl Head {
 /// Sums up what a batch put into memory.
 #[derive(Debug)]
 pub(super) struct Published {
+    pub(super) publishing: Publishing,
     start_ms: i64,
     end_ms: i64,
     new_chunks: u64,
@@ -285,18 +287,17 @@ pub(super) struct Published {
     new_series: Vec<SeriesId>,
 }
 
-impl Default for Published {
-    fn default() -> Self {
+impl Published {
+    fn new(publishing: Publishing) -> Self {
         Self {
+            publishing,
             start_ms: i64::MAX,
             end_ms: i64::MIN,
             new_chunks: 0,
             new_series: Vec::new(),
         }
     }
-}
 
-impl Published {
     #[inline]
     pub(super) fn add(
         &mut self,
@@ -325,7 +326,7 @@ impl Published {
 fn push(
     data: &mut PageData,
     slot: u32,
-    publishing: super::isolation::Publishing,
+    publishing: Publishing,
     entry: &AppendEntry<'_>,
     start_ms: i64,
 ) -> bool {

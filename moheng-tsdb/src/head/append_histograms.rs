@@ -7,7 +7,6 @@ use moheng_metrics::{HistogramEntry, HistogramValue, SampleError, SampleOutcome}
 
 use super::Head;
 use super::append::{Accepted, AppendBounds, AppendScratch, BatchCounts, Published, check_tail};
-use super::isolation::Publishing;
 use super::open_extra::value_bits;
 use super::page::{Page, place};
 use super::series::Tail;
@@ -132,7 +131,6 @@ impl Head {
     pub(super) fn publish_histograms(
         &self,
         entries: &[HistogramEntry<'_>],
-        publishing: Publishing,
         pages: &[Arc<Page>],
         tails: &mut [MutexGuard<'_, Vec<Tail>>],
         scratch: &mut AppendScratch,
@@ -148,7 +146,7 @@ impl Head {
                 continue;
             };
             let mut data = page.data_mut();
-            data.begin_batch(publishing);
+            data.begin_batch(published.publishing);
             for accepted in same_page {
                 let Some(entry) = entries.get(accepted.entry as usize) else {
                     continue;
@@ -159,7 +157,7 @@ impl Head {
                     0
                 };
                 let is_new_chunk = data
-                    .series_for(accepted.slot as usize, publishing)
+                    .series_for(accepted.slot as usize, published.publishing)
                     .is_some_and(|series| series.push_histogram(entry.timestamp_ms, start_ms, entry.value));
                 published.add(*accepted, *number, entry.timestamp_ms, is_new_chunk, tails);
             }

@@ -6,18 +6,19 @@ use moheng_metrics::HistogramValue;
 use moheng_metrics::histogram::ResetHint;
 
 use super::open_extra::{OpenExtra, Pushed};
+use crate::chunk::cut::{OpenChunk, is_full_of_floats, plan_end_of_floats, range_end_ms};
 use crate::chunk::{Encoding, XorAppender};
 
-/// A chunk is ended when it has this many samples, as in Prometheus.
-const CHUNK_SAMPLES_MAX: u16 = 120;
-/// A chunk is ended when it is this large: noisy values.
-const CHUNK_BYTES_MAX: usize = 1024;
 /// No chunk goes past a multiple of this, so that chunks never cross the borders of two-hour blocks.
 pub(super) const CHUNK_RANGE_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// What an append is checked against and logged with; guarded apart from the samples, so that queries never wait for the
 /// log.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub(crate) struct Tail {
     /// The series in the log.
     pub(crate) reference: u64,
@@ -72,8 +73,8 @@ pub(crate) struct Series {
     extra: Option<Box<OpenExtra>>,
     /// The first timestamp of `open`.
     open_start_ms: i64,
-    /// The last timestamp the open chunk may take.
-    open_last_ms: i64,
+    /// Where `open` is planned to end, exclusive.
+    open_planned_end_ms: i64,
     /// Ascending by time.
     pub(crate) sealed: Vec<SealedChunk>,
     /// The batch that changed the series last.
@@ -112,16 +113,12 @@ impl Series {
 
     /// Appends the open chunk to `out` and says how it is encoded; when there is none, nothing is appended.
     pub(crate) fn write_open(&self, out: &mut Vec<u8>) -> Encoding {
-        match &self.extra {
-            Some(extra) => {
-                extra.write_to(out);
-                extra.encoding()
-            }
-            None => {
-                self.open.write_to(out);
-                Encoding::Xor
-            }
+        if let Some(extra) = &self.extra {
+            extra.write_to(out);
+            return extra.encoding();
         }
+        self.open.write_to(out);
+        Encoding::Xor
     }
 
     /// What the newest sample is recognised by: a float's bits, a histogram's fingerprint.
@@ -149,8 +146,7 @@ impl Series {
         }
         if self.open.sample_count() == 0 {
             self.open_start_ms = timestamp_ms;
-            let into_range = timestamp_ms.rem_euclid(CHUNK_RANGE_MS);
-            self.open_last_ms = timestamp_ms.saturating_add(CHUNK_RANGE_MS - 1 - into_range);
+            self.open_planned_end_ms = range_end_ms(timestamp_ms, CHUNK_RANGE_MS);
         }
         self.open.push(timestamp_ms, value);
         is_full
@@ -210,10 +206,24 @@ impl Series {
         self.open.heap_bytes() + extra + self.sealed.capacity() * size_of::<SealedChunk>() + chunks
     }
 
-    fn is_full_before(&self, timestamp_ms: i64) -> bool {
-        self.open.sample_count() >= CHUNK_SAMPLES_MAX
-            || self.open.size_bytes() >= CHUNK_BYTES_MAX
-            || timestamp_ms > self.open_last_ms
+    #[inline]
+    fn is_full_before(&mut self, timestamp_ms: i64) -> bool {
+        let chunk = OpenChunk {
+            start_ms: self.open_start_ms,
+            end_ms: self.open.end_ms(),
+            sample_count: self.open.sample_count(),
+            size_bytes: self.open.size_bytes(),
+            planned_end_ms: self.open_planned_end_ms,
+        };
+        self.open_planned_end_ms = plan_end_of_floats(&chunk);
+        let planned_end_ms = self.open_planned_end_ms;
+        is_full_of_floats(
+            &OpenChunk {
+                planned_end_ms,
+                ..chunk
+            },
+            timestamp_ms,
+        )
     }
 
     /// Ends the open chunk and returns whether there was one.
@@ -242,6 +252,7 @@ mod tests {
 
     use super::*;
     use crate::chunk::Encoding;
+    use crate::chunk::cut::TARGET_BYTES;
 
     fn chunk_lengths(series: &Series) -> Vec<usize> {
         let mut lengths = Vec::new();
@@ -292,7 +303,7 @@ mod tests {
             series
                 .sealed
                 .iter()
-                .all(|chunk| chunk.bytes.len() < CHUNK_BYTES_MAX + 16)
+                .all(|chunk| chunk.bytes.len() <= TARGET_BYTES)
         );
     }
 }

@@ -31,7 +31,9 @@ fn recode(kind: RecordKind, body: &[u8]) -> Result<Vec<u8>, DecodeError> {
             let mut samples = Vec::new();
             read_samples(body, &mut samples)?;
             let mut encoder = SamplesEncoder::default();
-            samples.into_iter().for_each(|sample| encoder.push(sample));
+            for sample in samples {
+                encoder.push(sample);
+            }
             out.extend_from_slice(encoder.record());
         }
         RecordKind::SamplesWithStarts => {
@@ -141,8 +143,11 @@ pub fn deletion_record(reference: u64, start_ms: i64, end_ms: i64) -> Vec<u8> {
     out
 }
 
-/// A file of mapped chunks: series reference, first and last timestamp in milliseconds, encoding and bytes of each.
-pub fn mapped_chunk_file(chunks: &[(u64, (i64, i64), ChunkEncoding, Vec<u8>)]) -> Vec<u8> {
+/// A chunk to map: series reference, first and last timestamp in milliseconds, encoding and bytes.
+pub type ChunkToMap = (u64, (i64, i64), ChunkEncoding, Vec<u8>);
+
+/// A file of mapped chunks.
+pub fn mapped_chunk_file(chunks: &[ChunkToMap]) -> Vec<u8> {
     let mut out = head_chunk_file::header().to_vec();
     for (reference, (start_ms, end_ms), encoding, data) in chunks {
         let chunk = MappedChunk {

@@ -262,7 +262,9 @@ impl Filter<'_> {
         let all = samples.len();
         samples.retain(|sample| sample.timestamp_ms >= self.keep.start_ms);
         let mut encoder = SamplesEncoder::default();
-        samples.iter().for_each(|&sample| encoder.push(sample));
+        for &sample in &samples {
+            encoder.push(sample);
+        }
         Ok(self.kept_samples(encoder.record(), all, samples.len()))
     }
 

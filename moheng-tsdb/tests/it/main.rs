@@ -20,6 +20,8 @@ mod durability;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod histograms;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod threads;

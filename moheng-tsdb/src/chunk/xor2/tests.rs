@@ -10,7 +10,6 @@ fn encode(samples: &[Sample]) -> Vec<u8> {
     let mut appender = Xor2Appender::default();
     for &(timestamp_ms, start_ms, value) in samples {
         appender.push(timestamp_ms, start_ms, value);
-        assert_eq!(appender.value_bits(), value.to_bits());
     }
     let mut chunk = Vec::new();
     appender.write_to(&mut chunk);
