@@ -401,12 +401,12 @@ mod tests {
             \x01\x02";
         check(&LoggedValue::Float(custom()), 0, expected);
         check(
-            LoggedValue::Integer(integer()),
+            &LoggedValue::Integer(integer()),
             77,
             b"\x0c\x14\xd0\x0f\x9a\x01\x03\x06",
         );
         check(
-            LoggedValue::Float(custom()),
+            &LoggedValue::Float(custom()),
             -77,
             b"\x0d\x14\xd0\x0f\x99\x01\x00\x69",
         );
