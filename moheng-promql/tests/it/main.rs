@@ -9,8 +9,10 @@
 
 mod conformance;
 mod dashboards;
+mod description;
 mod errors;
 mod limits;
+mod plans;
 mod range_matches_instant;
 mod round_trip;
 mod scripts;

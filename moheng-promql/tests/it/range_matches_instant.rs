@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use moheng_metrics::testing::{ManualClock, Random};
 use moheng_metrics::{AppendBatch, Labels, MemorySource, STALE_NAN, SampleSink};
-use moheng_promql::{Engine, EngineSettings, InstantQuery, QueryValue, RangeQuery};
+use moheng_promql::{Engine, EngineSettings, InstantQuery, ParserOptions, QueryValue, RangeQuery};
 
 /// Counters and gauges with resets, gaps, `NaN` and stale markers.
 fn store(seed: u64) -> MemorySource {
@@ -42,7 +42,7 @@ fn store(seed: u64) -> MemorySource {
     store
 }
 
-const QUERIES: [&str; 40] = [
+const QUERIES: [&str; 52] = [
     "level",
     "level offset 1m",
     "level @ 1000",
@@ -82,6 +82,18 @@ const QUERIES: [&str; 40] = [
     "time() - timestamp(level)",
     "scalar(sum(level)) * 2 + time()",
     "label_replace(level, \"both\", \"$1\", \"instance\", \"(a|b)\")",
+    "rate(requests_total[2m] anchored)",
+    "increase(requests_total[7m] smoothed)",
+    "delta(level[1m] smoothed offset 30s)",
+    "resets(requests_total[1h] anchored) + changes(requests_total[1h] anchored)",
+    "level smoothed",
+    "level + fill (3) (requests_total > 20)",
+    "level * on (instance) group_left () fill_right (2) sum by (instance) (requests_total > 50)",
+    "(level > 20) - on (instance, mode) fill_left (1) requests_total",
+    "sum(level) / sum(level offset 1m) + sum(rate(requests_total[1m])) / sum(rate(requests_total[5m]))",
+    "histogram_quantiles(label_replace(level, \"le\", \"+Inf\", \"\", \"\"), \"q\", 0.5, 0.9)",
+    "info(level, {__name__=\"requests_total\", mode=\"x\"})",
+    "sum by (mode) (start_timestamp(level)) or level",
     "round(level / 3, 0.5) < bool clamp(level, 2, 9)",
 ];
 
@@ -133,6 +145,8 @@ fn at_every_step() {
     for delayed_name_removal in [false, true] {
         let mut settings = EngineSettings::default();
         settings.delayed_name_removal = delayed_name_removal;
+        settings.parser = ParserOptions::everything();
+        settings.use_start_timestamps = true;
         let engine = Engine::new(settings, Arc::new(ManualClock::new(0)));
         let store = store(7);
         for (index, query) in QUERIES.into_iter().enumerate() {
