@@ -186,7 +186,10 @@ fn check_reductions(histogram: &IntegerHistogram, threshold: f64) {
             "reducing depends on the schema"
         );
         lower.compact(3);
-        assert!(!is_valid || lower.validate().is_ok(), "reducing breaks a histogram");
+        assert!(
+            !is_valid || lower.validate().is_ok(),
+            "reducing breaks a histogram"
+        );
     }
     let mut limited = reduced.clone();
     if limited.limit_buckets(5).is_ok() {
