@@ -35,12 +35,18 @@ pub(crate) fn escaped_text<'a>(
     with_quotes: bool,
 ) -> Result<Cow<'a, str>, ParseError> {
     let start = scanner.position();
-    let raw = scanner.rest_of_line();
+    // Most texts have no backslash: what is found first is their end.
+    let found = memchr::memchr2(b'\n', b'\\', scanner.rest());
+    let has_escapes = found.is_some_and(|index| scanner.rest().get(index) == Some(&b'\\'));
+    let raw = match found {
+        Some(index) if !has_escapes => scanner.line_of(index),
+        _ => scanner.rest_of_line(),
+    };
     let text = std::str::from_utf8(raw).map_err(|error| {
         let position = start + error.valid_up_to();
         scanner.error_at(position, format!("the {what} is not valid UTF-8"))
     })?;
-    if memchr::memchr(b'\\', raw).is_some() {
+    if has_escapes {
         return Ok(Cow::Owned(unescape(text, with_quotes)));
     }
     Ok(Cow::Borrowed(text))

@@ -72,9 +72,15 @@ impl<'a> Scanner<'a> {
     /// Reads what is left of the line and moves behind its line feed.
     pub(crate) fn rest_of_line(&mut self) -> &'a [u8] {
         let rest = self.rest();
-        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        self.line_of(memchr(b'\n', rest).unwrap_or(rest.len()))
+    }
+
+    /// Reads what is left of the line, which has this length, and moves behind its line feed.
+    #[inline]
+    pub(crate) fn line_of(&mut self, length: usize) -> &'a [u8] {
+        let line = self.rest().get(..length).unwrap_or_default();
         self.advance(length + 1);
-        rest.get(..length).unwrap_or_default()
+        line
     }
 
     /// Moves behind the line feed that must come next, where the end of the text counts as one.
