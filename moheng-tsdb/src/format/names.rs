@@ -30,10 +30,8 @@ pub(crate) const DELETION_SUFFIX: &str = ".tmp-for-deletion";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 const CHECKPOINT_PREFIX: &str = "checkpoint.";
-#[cfg_attr(not(test), expect(dead_code, reason = "the database writes none yet"))]
 const CHUNK_SNAPSHOT_PREFIX: &str = "chunk_snapshot.";
 /// The directory of mapped chunks.
-#[cfg_attr(not(test), expect(dead_code, reason = "the database writes none yet"))]
 pub(crate) const HEAD_CHUNKS: &str = "chunks_head";
 
 /// The path of a segment of a log, [`WAL`] or [`LATE_SAMPLES_LOG`].

@@ -86,10 +86,6 @@ pub(crate) struct LoggedDeletion {
 }
 
 /// The late samples of a series up to here are in a mapped chunk.
-#[cfg_attr(
-    not(any(test, feature = "testing")),
-    expect(dead_code, reason = "the database has no log of late samples yet")
-)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LoggedMappedChunk {
     pub(crate) reference: u64,

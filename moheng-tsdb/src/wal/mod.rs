@@ -13,10 +13,7 @@ mod sync;
 mod writer;
 
 pub(crate) use checkpoint::remove_unfinished;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "the database does not cut its log yet")
-)]
+#[expect(unused_imports, reason = "the database does not cut its log yet")]
 pub(crate) use checkpoint::{CheckpointCounts, Keep, remove_before, write_checkpoint};
 pub(crate) use files::{LogFiles, SegmentFile};
 pub(crate) use reader::{SegmentEvent, SegmentReader};
