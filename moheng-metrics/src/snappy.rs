@@ -117,15 +117,12 @@ pub fn encode_snappy_into(bytes: &[u8], block: &mut Vec<u8>) -> Result<(), Snapp
         return Err(too_large);
     }
     block.resize(max_length, 0);
-    match snap::raw::Encoder::new().compress(bytes, block) {
-        Ok(written) => {
-            block.truncate(written);
-            Ok(())
-        }
-        Err(_) => {
-            block.clear();
-            Err(too_large)
-        }
+    if let Ok(written) = snap::raw::Encoder::new().compress(bytes, block) {
+        block.truncate(written);
+        Ok(())
+    } else {
+        block.clear();
+        Err(too_large)
     }
 }
 

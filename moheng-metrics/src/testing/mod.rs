@@ -4,7 +4,8 @@
 //!   [`start_timestamp_suite`], [`exemplar_suite`] and [`metadata_suite`] one that stores more than floats.
 //! * [`NodeWorkload`] generates series that look like a node's, [`random_histogram`] and [`HistogramSeries`] native histograms.
 //! * [`check_text`], [`check_openmetrics`], [`check_families`] and [`check_pattern`] compare a parser with an oracle on any input, for fuzzing;
-//!   [`check_histogram`] computes with any histograms.
+//!   [`check_histogram`] computes with any histograms, [`check_remote_write`], [`check_remote_read`] and [`check_protobuf_exposition`]
+//!   take any bytes for messages.
 //! * [`ManualClock`] is a [`crate::Clock`] that tests move.
 
 #![expect(
@@ -28,6 +29,7 @@ mod read_samples;
 mod sink_suite;
 mod source_suite;
 mod text_oracle;
+mod wire_oracle;
 
 pub use clock::ManualClock;
 pub use companion_suites::{
@@ -46,3 +48,4 @@ pub use read_samples::{ReadHistogram, ReadSample, ReadValue, assert_same_samples
 pub use sink_suite::sink_suite;
 pub use source_suite::source_suite;
 pub use text_oracle::check_text;
+pub use wire_oracle::{check_protobuf_exposition, check_remote_read, check_remote_write};

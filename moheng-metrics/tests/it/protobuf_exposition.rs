@@ -339,7 +339,7 @@ fn prost_page(families: &[client::Family]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn families_as_prost(families in vec(family(), 0..3)) {
@@ -409,13 +409,16 @@ fn of_labels(labels: &[(&str, &str)]) -> Vec<u8> {
     )
 }
 
+#[track_caller]
+fn check_error(page: &[u8], expected: &str) {
+    let read = read(page).map_err(|error| error.to_string());
+    assert_eq!(read, Err(expected.to_owned()));
+    assert!(parse(Format::Protobuf, page).is_err());
+}
+
 #[test]
 fn bad_pages_are_named() {
-    #[track_caller]
-    fn check(page: &[u8], expected: &str) {
-        assert_eq!(read(page).unwrap_err().to_string(), expected);
-        assert!(parse(Format::Protobuf, page).is_err());
-    }
+    let check = check_error;
     check(
         b"\x05\x0a\x01m",
         "byte 0: family: length of 5 bytes reaches beyond the end",
@@ -447,6 +450,11 @@ fn bad_pages_are_named() {
         &of_labels(&[(METRIC_NAME, "n")]),
         r#"byte 8: metric.label: invalid label name "__name__""#,
     );
+}
+
+#[test]
+fn bad_histograms_are_named() {
+    let check = check_error;
     let schema = |schema| {
         of_histogram(client::Histogram {
             schema: Some(schema),
@@ -518,7 +526,9 @@ fn labels_are_recognised_by_their_bytes() {
 #[test]
 fn kinds_of_histograms() {
     #[track_caller]
-    fn check(histogram: client::Histogram, expected: &str) {
+    fn check(change: impl FnOnce(&mut client::Histogram), expected: &str) {
+        let mut histogram = client::Histogram::default();
+        change(&mut histogram);
         let families = read(&of_histogram(histogram)).unwrap();
         let MetricValue::Histogram(value) = &families[0].metrics[0].value else {
             panic!("a histogram");
@@ -530,78 +540,35 @@ fn kinds_of_histograms() {
         };
         assert_eq!(kind, expected);
     }
-    let empty = client::Histogram::default();
-    let native = client::Histogram {
-        zero_threshold: Some(0.5),
-        ..empty.clone()
+    check(|_| (), "classic");
+    check(|histogram| histogram.sample_count = Some(3), "classic");
+    check(|histogram| histogram.zero_threshold = Some(0.0), "classic");
+    check(|histogram| histogram.sample_count_float = Some(2.5), "classic");
+    check(
+        |histogram| histogram.positive_span = vec![common::Span::default()],
+        "integer",
+    );
+    check(
+        |histogram| histogram.negative_span = vec![common::Span::default()],
+        "integer",
+    );
+    check(|histogram| histogram.zero_threshold = Some(0.5), "integer");
+    check(|histogram| histogram.zero_count = Some(1), "integer");
+    check(|histogram| histogram.zero_count_float = Some(0.5), "float");
+    let native = |whole, fraction| {
+        move |histogram: &mut client::Histogram| {
+            histogram.zero_threshold = Some(0.5);
+            (histogram.sample_count, histogram.sample_count_float) = (whole, fraction);
+        }
     };
-    check(
-        client::Histogram {
-            sample_count: Some(3),
-            ..empty.clone()
-        },
-        "classic",
-    );
-    check(
-        client::Histogram {
-            sample_count: Some(3),
-            zero_threshold: Some(0.0),
-            ..empty.clone()
-        },
-        "classic",
-    );
-    check(
-        client::Histogram {
-            positive_span: vec![common::Span::default()],
-            ..empty.clone()
-        },
-        "integer",
-    );
-    check(
-        client::Histogram {
-            zero_count: Some(1),
-            ..empty.clone()
-        },
-        "integer",
-    );
-    check(
-        client::Histogram {
-            zero_count_float: Some(0.5),
-            ..empty
-        },
-        "float",
-    );
-    check(
-        client::Histogram {
-            sample_count: Some(3),
-            sample_count_float: Some(0.0),
-            ..native.clone()
-        },
-        "integer",
-    );
-    check(
-        client::Histogram {
-            sample_count: Some(3),
-            sample_count_float: Some(2.5),
-            ..native.clone()
-        },
-        "float",
-    );
-    check(
-        client::Histogram {
-            sample_count_float: Some(0.0),
-            ..native.clone()
-        },
-        "float",
-    );
-    check(
-        client::Histogram {
-            positive_count: vec![1.0],
-            ..native.clone()
-        },
-        "float",
-    );
-    check(native, "integer");
+    check(native(Some(3), Some(0.0)), "integer");
+    check(native(Some(3), Some(2.5)), "float");
+    check(native(None, Some(0.0)), "float");
+    let with_counts = |histogram: &mut client::Histogram| {
+        histogram.zero_threshold = Some(0.5);
+        histogram.positive_count = vec![1.0];
+    };
+    check(with_counts, "float");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn chunk_of(message: &read::Chunk) -> ReadChunk<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     #[test]
     fn requests_as_prost(message in request()) {

@@ -1,5 +1,7 @@
 //! Series in a plain form: generated, written by prost and by us, and collected from what was decoded.
 
+#![expect(clippy::expect_used, reason = "a helper of tests fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use moheng_metrics::histogram::{BucketSpan, HistogramLayout, NativeHistogram, ResetHint, deltas_of_counts};
