@@ -48,6 +48,7 @@ mod source;
 
 pub mod exposition;
 pub mod histogram;
+pub mod instrument;
 pub mod otlp;
 pub mod protobuf;
 pub mod remote_read;
