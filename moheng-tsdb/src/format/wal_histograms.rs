@@ -163,7 +163,7 @@ fn has_starts(kind: RecordKind) -> bool {
 pub(super) fn put_histogram(out: &mut Vec<u8>, value: HistogramValue<'_>) {
     match value {
         HistogramValue::Integer(histogram) => put_any(out, histogram, put_varint, |out, count, before| {
-            put_signed_varint(out, count.wrapping_sub(before) as i64)
+            put_signed_varint(out, count.wrapping_sub(before) as i64);
         }),
         HistogramValue::Float(histogram) => {
             put_any(out, histogram, put_float, |out, count, _| put_float(out, count));
