@@ -59,7 +59,7 @@ impl Evaluator<'_> {
             Special::HistogramQuantile => self.stream_histogram_quantile(call, grid, sink),
             Special::HistogramFraction => self.stream_histogram_fraction(call, grid, sink),
             Special::HistogramQuantiles => self.stream_histogram_quantiles(call, grid, sink),
-            Special::Info => self.stream_info(call, grid, sink),
+            Special::Info => self.stream_info(call, span, grid, sink),
             Special::StartTimestamp => self.stream_start_timestamp(argument(call, 0)?, grid, sink),
             Special::Scalar => Err(QueryError::execution("scalar() is not an instant vector")),
         }

@@ -74,6 +74,7 @@ impl Evaluator<'_> {
     pub(super) fn stream_info(
         &self,
         call: &CallExpr,
+        span: Span,
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
@@ -81,7 +82,6 @@ impl Evaluator<'_> {
         let vector = argument(call, 0)?;
         let set = self.collect(vector, grid)?;
         let windows = self.info_windows(vector, grid)?;
-        let span = call.arguments.get(1).map_or(vector.span(), Expr::span);
         let described = self.read_info_series(&request, span, windows)?;
         let mut results = ElementSet::new(self)?;
         for (element, column) in &set.rows {

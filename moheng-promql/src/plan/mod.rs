@@ -66,6 +66,19 @@ fn node(evaluator: &Evaluator<'_>, expr: &Expr, grid: &Grid) -> PlanNode {
             .and_then(|windows| evaluator.subquery_grid(subquery, &windows));
         inner_grid = inner.unwrap_or(*grid);
     }
+    let mut children: Vec<PlanNode> = expr
+        .children()
+        .into_iter()
+        .map(|child| node(evaluator, child, &inner_grid))
+        .collect();
+    if let ExprKind::Call(call) = expr.kind()
+        && call.function.is_info()
+    {
+        // The matchers of info() are no selector of their own: the call reads the info series.
+        for matchers in children.iter_mut().skip(1) {
+            matchers.select = None;
+        }
+    }
     let is_constant = matches!(expr.kind(), ExprKind::Number(_) | ExprKind::String(_));
     let recorder = evaluator.recorder.as_ref();
     PlanNode {
@@ -75,11 +88,7 @@ fn node(evaluator: &Evaluator<'_>, expr: &Expr, grid: &Grid) -> PlanNode {
         is_step_invariant: expr.is_step_invariant() && grid.steps > 1,
         select: planned_select(evaluator, expr, grid),
         measured: recorder.and_then(|recorder| recorder.measured(expr.span())),
-        children: expr
-            .children()
-            .into_iter()
-            .map(|child| node(evaluator, child, &inner_grid))
-            .collect(),
+        children,
     }
 }
 

@@ -262,7 +262,7 @@ proptest! {
 
     #[test]
     fn any_text_is_survived(query in "[a-z0-9(){}\\[\\]\"'`+*/^@,:=!~<>. \\\\\u{e9}-]{0,60}") {
-        if let Ok(expr) = parse_with(&query, ParserOptions::new()) {
+        if let Ok(expr) = parse_with(&query, ParserOptions::everything()) {
             check(&expr.to_string());
         }
     }

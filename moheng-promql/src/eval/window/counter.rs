@@ -254,3 +254,67 @@ pub(super) fn count_pairs(
         Some(f64::from(running[window.end - 1] - running[window.first]))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::eval::grid::{Grid, Windows};
+
+    /// The increase between `start_ms` and `end_ms` of samples given by time, value and start.
+    fn check(all: &[(i64, f64, i64)], (start_ms, end_ms): (i64, i64), expected: Option<f64>, overlaps: bool) {
+        let mut samples = FloatColumns::default();
+        for (time_ms, value, started_ms) in all {
+            samples.push(*time_ms, *value);
+            samples.set_start_timestamp_ms(*started_ms);
+        }
+        let windows = Windows {
+            first_end_ms: end_ms,
+            step_ms: 0,
+            steps: 1,
+            length_ms: end_ms - start_ms,
+        };
+        let function = WindowFunction {
+            function: RangeFunction::Increase,
+            parameters: &[],
+            windows,
+            grid: Grid::new(end_ms, end_ms, 1),
+            edges: None,
+            uses_start_timestamps: true,
+        };
+        let mut out = Column::default();
+        let remarks = function.evaluate(&samples, &mut Scratch::default(), &mut out);
+        assert_eq!(out.get(0), expected, "{all:?}");
+        assert_eq!(remarks.start_times_overlap, overlaps, "{all:?}");
+    }
+
+    #[test]
+    fn counters_that_say_when_they_started() {
+        // Without any start: extrapolated to the borders, but not below zero.
+        check(&[(1000, 5.0, 0), (2000, 6.0, 0)], (0, 2000), Some(2.0), false);
+        // Started inside the window: the value from zero on counts, and nothing is extrapolated to the left.
+        check(&[(1000, 5.0, 500), (2000, 6.0, 500)], (0, 2000), Some(6.0), false);
+        // One sample is enough then.
+        check(&[(1000, 5.0, 500)], (0, 2000), Some(5.0), false);
+        check(&[(1000, 5.0, 0)], (0, 2000), None, false);
+        // The border itself is outside, and a start at or behind the sample says nothing.
+        check(&[(1000, 5.0, 1)], (1, 2000), None, false);
+        check(&[(1000, 5.0, 1000)], (0, 2000), None, false);
+        // A restart behind the sample before is a reset though the value does not fall.
+        check(
+            &[(1000, 5.0, 500), (2000, 7.0, 1500)],
+            (0, 2000),
+            Some(12.0),
+            false,
+        );
+        // Exactly at the sample before: only if that had a start of its own.
+        check(
+            &[(1000, 5.0, 500), (2000, 7.0, 1000)],
+            (0, 2000),
+            Some(12.0),
+            false,
+        );
+        check(&[(1000, 5.0, 0), (2000, 7.0, 1000)], (0, 2000), Some(4.0), false);
+        // A start before the sample before is impossible unless both started together.
+        check(&[(1000, 5.0, 500), (2000, 7.0, 700)], (0, 2000), Some(7.0), true);
+    }
+}

@@ -207,3 +207,140 @@ fn lost_at_resets(samples: &FloatColumns, edged: &Edged, left: f64, right: f64) 
     }
     lost
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::eval::grid::Grid;
+
+    /// The value at a time on the line between the samples around it.
+    fn line(points: &[(i64, f64)], time_ms: i64, is_counter: bool) -> Option<f64> {
+        let before = points.iter().rfind(|(at_ms, _)| *at_ms <= time_ms);
+        let after = points.iter().find(|(at_ms, _)| *at_ms > time_ms);
+        Some(match (before, after) {
+            (Some(before), Some(after)) if before.0 < time_ms => {
+                let share = (time_ms - before.0) as f64 / (after.0 - before.0) as f64;
+                let falls = is_counter && after.1 < before.1;
+                let from = if falls { 0.0 } else { before.1 };
+                from + (after.1 - from) * share
+            }
+            (Some(before), _) => before.1,
+            (None, Some(after)) => after.1,
+            (None, None) => return None,
+        })
+    }
+
+    /// The same from the definition, with all samples within the lookback at hand.
+    fn naive(
+        function: RangeFunction,
+        edges: EdgeModifier,
+        all: &[(i64, f64)],
+        (start_ms, end_ms, lookback_ms): (i64, i64, i64),
+    ) -> Option<f64> {
+        let reach_ms = if edges == EdgeModifier::Smoothed {
+            lookback_ms
+        } else {
+            0
+        };
+        let near: Vec<(i64, f64)> = all
+            .iter()
+            .copied()
+            .filter(|(at_ms, _)| *at_ms > start_ms - lookback_ms && *at_ms <= end_ms + reach_ms)
+            .collect();
+        let inside = |at_ms: i64| at_ms > start_ms && at_ms <= end_ms;
+        let is_counter = matches!(function, RangeFunction::Rate | RangeFunction::Increase);
+        let mut path: Vec<f64> = near
+            .iter()
+            .filter(|(at_ms, _)| inside(*at_ms))
+            .map(|(_, value)| *value)
+            .collect();
+        match edges {
+            EdgeModifier::Anchored => {
+                path.first()?;
+                let anchor = near.iter().rfind(|(at_ms, _)| *at_ms <= start_ms);
+                path.insert(0, anchor.map_or(path[0], |(_, value)| *value));
+            }
+            EdgeModifier::Smoothed => {
+                let has_before = near.iter().any(|(at_ms, _)| *at_ms <= start_ms);
+                let has_after = near.iter().any(|(at_ms, _)| *at_ms > end_ms);
+                if path.is_empty() && !(has_before && has_after) {
+                    return None;
+                }
+                let left = line(&near, start_ms, is_counter)?;
+                let right = line(&near, end_ms, is_counter)?;
+                path.insert(0, left);
+                path.push(right);
+            }
+        }
+        let pairs = || path.windows(2).map(|pair| (pair[0], pair[1]));
+        let growth = path.last()? - path.first()?;
+        let lost: f64 = pairs()
+            .filter(|(before, after)| after < before)
+            .map(|(before, _)| before)
+            .sum();
+        Some(match function {
+            RangeFunction::Changes => pairs().filter(|(before, after)| before != after).count() as f64,
+            RangeFunction::Resets => pairs().filter(|(before, after)| after < before).count() as f64,
+            RangeFunction::Increase => growth + lost,
+            RangeFunction::Rate => (growth + lost) / ((end_ms - start_ms) as f64 / 1000.0),
+            _ => growth,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn edges_agree_with_their_definition(
+            points in prop::collection::vec((1_i64..4000, 0_i32..20), 0..60),
+            step_ms in 0_i64..9000,
+            length_ms in 1_i64..20_000,
+            lookback_ms in 1_i64..20_000,
+        ) {
+            let mut at_ms = 0;
+            let all: Vec<(i64, f64)> = points
+                .iter()
+                .map(|(distance_ms, value)| {
+                    at_ms += distance_ms;
+                    (at_ms, f64::from(*value))
+                })
+                .collect();
+            let mut samples = FloatColumns::default();
+            for (at_ms, value) in &all {
+                samples.push(*at_ms, *value);
+            }
+            let windows = Windows { first_end_ms: -3000, step_ms, steps: 25, length_ms };
+            let (mut scratch, mut out) = (Scratch::default(), Column::default());
+            for (edges, function) in [
+                (EdgeModifier::Anchored, RangeFunction::Changes),
+                (EdgeModifier::Anchored, RangeFunction::Resets),
+                (EdgeModifier::Anchored, RangeFunction::Delta),
+                (EdgeModifier::Anchored, RangeFunction::Increase),
+                (EdgeModifier::Smoothed, RangeFunction::Rate),
+                (EdgeModifier::Smoothed, RangeFunction::Delta),
+            ] {
+                let kernel = WindowFunction {
+                    function,
+                    parameters: &[],
+                    windows,
+                    grid: Grid { start_ms: -3000, step_ms, steps: 25 },
+                    edges: Some((edges, lookback_ms)),
+                    uses_start_timestamps: false,
+                };
+                kernel.evaluate(&samples, &mut scratch, &mut out);
+                for step in 0..25 {
+                    let end_ms = windows.end_ms(step);
+                    let expected = naive(function, edges, &all, (end_ms - length_ms, end_ms, lookback_ms));
+                    let found = out.get(step);
+                    let is_close = match (found, expected) {
+                        (Some(found), Some(expected)) => (found - expected).abs() < 1e-9,
+                        (found, expected) => found == expected,
+                    };
+                    prop_assert!(is_close, "{edges:?} {function:?} at {end_ms}: {found:?}, by definition {expected:?}");
+                }
+            }
+        }
+    }
+}
