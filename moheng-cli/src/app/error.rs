@@ -32,6 +32,9 @@ pub(crate) enum AppError {
     /// The host cannot be collected from.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The server's own instruments do not fit each other.
+    #[error(transparent)]
+    Instruments(#[from] moheng_metrics::instrument::RegisterError),
     /// A thread ended early.
     #[error("a task failed: {0}")]
     Task(String),

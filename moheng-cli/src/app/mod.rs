@@ -42,7 +42,7 @@ pub(crate) async fn run(
 ) -> Result<(), AppError> {
     warn_about_config(args, config.as_ref());
     let listeners = listen(&args.web).await?;
-    let server = Arc::new(build_server(args, config.as_ref(), Arc::clone(&clock)));
+    let server = Arc::new(build_server(args, config.as_ref(), Arc::clone(&clock))?);
     shutdown::stop_on_signals(&server)?;
     let mut tasks = JoinSet::new();
     for (listener, url) in listeners {
@@ -116,7 +116,7 @@ async fn listen(args: &WebArgs) -> Result<Vec<(TcpListener, String)>, AppError> 
     Ok(listeners)
 }
 
-fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) -> Server {
+fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) -> Result<Server, AppError> {
     let settings = ServerSettings {
         enable_admin_api: args.web.enable_admin_api,
         enable_lifecycle: args.web.enable_lifecycle,
@@ -130,7 +130,8 @@ fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) 
     if let Some(config) = config {
         engine.default_step_ms = config.global.evaluation_interval_ms;
     }
-    Server::new(settings, Engine::new(engine, Arc::clone(&clock)), clock)
+    let engine = Engine::new(engine, Arc::clone(&clock));
+    Ok(Server::new(settings, engine, clock)?)
 }
 
 async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>, AppError> {

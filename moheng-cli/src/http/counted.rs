@@ -31,9 +31,7 @@ impl CountedBody {
 
 impl Drop for CountedBody {
     fn drop(&mut self) {
-        self.server
-            .http_statistics
-            .count_body(&self.handler, self.size_bytes);
+        self.server.statistics.count_body(&self.handler, self.size_bytes);
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use moheng_metrics::{MetricFamily, MetricKind, TEXT_CONTENT_TYPE, write_text};
+use moheng_metrics::exposition::{self, Format};
+use moheng_metrics::{MetricFamily, MetricKind};
 
 use super::api::COMPATIBLE_VERSION;
 use super::body::{accepts_gzip, respond};
@@ -15,18 +17,25 @@ use crate::app::{database_families, process_families, scrape_families};
 
 /// `/metrics`
 pub(super) async fn own_metrics(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response<Body> {
-    let mut text = String::new();
-    write_text(&own_families(&server), &mut text);
-    let mut text = Some(text);
-    let pages = Box::new(move |out: &mut String| match text.take() {
-        Some(text) => {
-            *out = text;
-            true
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let answer = exposition::negotiate(accept.unwrap_or_default(), &Format::ALL);
+    let mut page = Vec::new();
+    exposition::write(answer.format, answer.escaping, &own_families(&server), &mut page);
+    let content_type = HeaderValue::from_str(&answer.content_type())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    match String::from_utf8(page) {
+        Ok(text) => {
+            let mut text = Some(text);
+            let pages = Box::new(move |out: &mut String| text.take().map(|text| *out = text).is_some());
+            respond(StatusCode::OK, content_type, accepts_gzip(&headers), pages)
         }
-        None => false,
-    });
-    let content_type = HeaderValue::from_static(TEXT_CONTENT_TYPE);
-    respond(StatusCode::OK, content_type, accepts_gzip(&headers), pages)
+        // Only the protobuf format is not text.
+        Err(binary) => {
+            let mut response = Response::new(Body::from(binary.into_bytes()));
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            response
+        }
+    }
 }
 
 /// All families, as `/metrics` and the in-process job show them.
@@ -39,12 +48,7 @@ pub(crate) fn own_families(server: &Server) -> Vec<MetricFamily> {
         f64::from(u8::from(server.is_ready())),
     ));
     families.extend(process_families());
-    families.extend(server.http_statistics.families());
-    families.extend(
-        server
-            .query_statistics
-            .families(server.settings.query_concurrency),
-    );
+    families.extend(server.statistics.registry.gather());
     if let Ok(db) = server.db() {
         families.extend(database_families(&db.stats()));
     }

@@ -65,7 +65,7 @@ async fn count(State(server): State<Arc<Server>>, request: Request, next: Next) 
     };
     let duration = server.clock.monotonic().saturating_sub(start);
     server
-        .http_statistics
+        .statistics
         .count_request(&handler, response.status().as_u16(), duration);
     response.map(|body| Body::new(CountedBody::new(body, handler, server)))
 }

@@ -1,17 +1,17 @@
 //! What the handlers share: the parts of the running program and the limits of queries.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use moheng_collect::ScrapeManager;
 use moheng_metrics::Clock;
+use moheng_metrics::instrument::{GaugeGuard, RegisterError};
 use moheng_promql::Engine;
 use moheng_tsdb::Db;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::error::{ApiError, ErrorKind};
-use super::statistics::{HttpStatistics, QueryStatistics};
+use super::statistics::ServerStatistics;
 
 /// What may be done through the server, and how much.
 #[derive(Clone, Debug)]
@@ -27,8 +27,7 @@ pub(crate) struct Server {
     pub(crate) settings: ServerSettings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) engine: Engine,
-    pub(crate) http_statistics: HttpStatistics,
-    pub(crate) query_statistics: QueryStatistics,
+    pub(crate) statistics: ServerStatistics,
     /// Only one snapshot is streamed at a time.
     pub(crate) snapshot_slot: Arc<Semaphore>,
     query_slots: Arc<Semaphore>,
@@ -38,19 +37,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(settings: ServerSettings, engine: Engine, clock: Arc<dyn Clock>) -> Self {
-        Self {
+    pub(crate) fn new(
+        settings: ServerSettings,
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RegisterError> {
+        Ok(Self {
+            statistics: ServerStatistics::new(Arc::clone(&clock), settings.query_concurrency)?,
             clock,
             engine,
-            http_statistics: HttpStatistics::default(),
-            query_statistics: QueryStatistics::new(),
             snapshot_slot: Arc::new(Semaphore::new(1)),
             query_slots: Arc::new(Semaphore::new(settings.query_concurrency)),
             db: OnceLock::new(),
             scrapes: OnceLock::new(),
             stop: watch::Sender::new(false),
             settings,
-        }
+        })
     }
 
     /// Hands over the open database.
@@ -99,9 +101,9 @@ impl Server {
 
     /// Waits for a free slot to run a query in, at most `timeout`.
     pub(crate) async fn query_slot(self: &Arc<Self>, timeout: Duration) -> Result<QuerySlot, ApiError> {
-        self.query_statistics.running.fetch_add(1, Ordering::Relaxed);
+        let running = self.statistics.queries_running.track();
         let mut slot = QuerySlot {
-            server: Arc::clone(self),
+            _running: running,
             permit: None,
         };
         let acquire = Arc::clone(&self.query_slots).acquire_owned();
@@ -120,16 +122,6 @@ impl Server {
 
 /// The right to run one query.
 pub(crate) struct QuerySlot {
-    server: Arc<Server>,
     permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Drop for QuerySlot {
-    fn drop(&mut self) {
-        self.permit.take();
-        self.server
-            .query_statistics
-            .running
-            .fetch_sub(1, Ordering::Relaxed);
-    }
+    _running: GaugeGuard,
 }

@@ -1,7 +1,6 @@
 //! `query` and `query_range`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -148,14 +147,9 @@ async fn run(
         queued,
         evaluated: server.clock.monotonic().saturating_sub(started_at),
     };
-    server
-        .query_statistics
-        .count_query(timings.queued, timings.evaluated);
+    server.statistics.count_query(timings.queued, timings.evaluated);
     let output = output?;
-    server
-        .query_statistics
-        .samples_read
-        .fetch_add(output.statistics.samples_read, Ordering::Relaxed);
+    server.statistics.samples_read.add(output.statistics.samples_read);
     Ok(respond(&params, limit, output, &timings))
 }
 
