@@ -7,6 +7,7 @@
 //! * [`SeriesSource`] is the read seam: select series in a time range and decode their samples in batches.
 //! * [`SampleSink`] is the write seam: append a batch of samples, with a result per sample.
 //! * [`TextParser`] and [`write_text`] read and write the text exposition format, [`exposition`] all formats.
+//! * [`remote_write`] and [`remote_read`] are the messages between servers, which travel as Snappy blocks ([`decode_snappy`]).
 //! * [`MemorySource`] is the obvious implementation of both. Examples and tests use it, and the real
 //!   database is compared with it.
 //!

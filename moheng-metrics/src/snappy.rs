@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-/// The most bytes that this many become when nothing can be compressed, as the format's own library states it; what is
-/// longer than the longest block cannot be encoded.
+/// A block states its decoded length in 32 bits.
 const MAX_BLOCK_BYTES: u64 = u32::MAX as u64;
 
 /// No element of a block gives more bytes than this for each of its own: a copy of 64 bytes takes three.

@@ -94,20 +94,29 @@ impl<'a> ReadResponseDecoder<'a> {
     ///
     /// # Errors
     ///
-    /// [`ProtobufError`] when the answer does not follow its format.
+    /// [`ProtobufError`] when the answer does not follow its format; nothing comes after it.
     pub fn next_series(&mut self) -> Result<Option<(usize, &mut ReceivedSeries<'a>)>, ProtobufError> {
+        let has_series = self.advance();
+        if has_series.is_err() {
+            (self.response, self.result) = (Reader::new(&[]), Reader::new(&[]));
+        }
+        Ok(has_series?.then(|| (self.results.saturating_sub(1), &mut self.series)))
+    }
+
+    /// Reads the next series, if there is one.
+    fn advance(&mut self) -> Result<bool, ProtobufError> {
         const TIMESERIES_KEY: u32 = delimited(TIMESERIES);
         loop {
             while let Some(key) = self.result.key("results")? {
                 if key == TIMESERIES_KEY {
                     let message = self.result.message("results.timeseries")?;
                     decode_series(message, &mut self.series)?;
-                    return Ok(Some((self.results - 1, &mut self.series)));
+                    return Ok(true);
                 }
                 self.result.skip(key, known(&[TIMESERIES]), "results")?;
             }
             if !self.next_result()? {
-                return Ok(None);
+                return Ok(false);
             }
         }
     }

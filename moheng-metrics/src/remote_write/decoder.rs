@@ -62,16 +62,23 @@ impl<'a> WriteDecoder<'a> {
     ///
     /// # Errors
     ///
-    /// [`ProtobufError`] when the request does not follow its format. What was handed out before was right; what follows
-    /// cannot be read.
+    /// [`ProtobufError`] when the request does not follow its format. What was handed out before was right; nothing
+    /// comes after it.
     pub fn next_item(&mut self) -> Result<Option<WriteItem<'_, 'a>>, ProtobufError> {
-        match self.message {
+        let next = match self.message {
             WriteMessage::V1 => self.next_v1(),
             WriteMessage::V2 => self.next_v2(),
+        };
+        if next.is_err() {
+            self.reader = Reader::new(&[]);
         }
+        Ok(next?.map(|next| match next {
+            Next::Series => WriteItem::Series(&mut self.series),
+            Next::Metadata(metadata) => WriteItem::Metadata(metadata),
+        }))
     }
 
-    fn next_v1(&mut self) -> Result<Option<WriteItem<'_, 'a>>, ProtobufError> {
+    fn next_v1(&mut self) -> Result<Option<Next<'a>>, ProtobufError> {
         const TIMESERIES_KEY: u32 = delimited(v1::TIMESERIES);
         const METADATA_KEY: u32 = delimited(v1::METADATA);
         const FIELDS: u64 = known(&[v1::TIMESERIES, v1::METADATA]);
@@ -80,11 +87,11 @@ impl<'a> WriteDecoder<'a> {
                 TIMESERIES_KEY => {
                     let message = self.reader.message("timeseries")?;
                     v1::decode_series(message, &mut self.series)?;
-                    return Ok(Some(WriteItem::Series(&mut self.series)));
+                    return Ok(Some(Next::Series));
                 }
                 METADATA_KEY => {
                     let message = self.reader.message("metadata")?;
-                    return v1::decode_metadata(message).map(|metadata| Some(WriteItem::Metadata(metadata)));
+                    return v1::decode_metadata(message).map(|metadata| Some(Next::Metadata(metadata)));
                 }
                 key => self.reader.skip(key, FIELDS, "request")?,
             }
@@ -92,7 +99,7 @@ impl<'a> WriteDecoder<'a> {
         Ok(None)
     }
 
-    fn next_v2(&mut self) -> Result<Option<WriteItem<'_, 'a>>, ProtobufError> {
+    fn next_v2(&mut self) -> Result<Option<Next<'a>>, ProtobufError> {
         const SYMBOLS_KEY: u32 = delimited(v2::SYMBOLS);
         const TIMESERIES_KEY: u32 = delimited(v2::TIMESERIES);
         const FIELDS: u64 = known(&[v2::SYMBOLS, v2::TIMESERIES]);
@@ -101,7 +108,7 @@ impl<'a> WriteDecoder<'a> {
                 TIMESERIES_KEY => {
                     let message = self.reader.message("timeseries")?;
                     v2::decode_series(message, &self.symbols, &mut self.series)?;
-                    return Ok(Some(WriteItem::Series(&mut self.series)));
+                    return Ok(Some(Next::Series));
                 }
                 SYMBOLS_KEY => drop(self.reader.bytes("symbols")?),
                 key => self.reader.skip(key, FIELDS, "request")?,
@@ -109,4 +116,10 @@ impl<'a> WriteDecoder<'a> {
         }
         Ok(None)
     }
+}
+
+/// What was found; a series lies in the decoder.
+enum Next<'a> {
+    Series,
+    Metadata(FamilyMetadata<'a>),
 }

@@ -30,6 +30,19 @@ const TIMESTAMP: u32 = 15;
 const CUSTOM_VALUES: u32 = 16;
 const START_TIMESTAMP: u32 = 17;
 
+const COUNT_INT_KEY: u32 = varint(COUNT_INT);
+const COUNT_FLOAT_KEY: u32 = fixed64_key(COUNT_FLOAT);
+const SUM_KEY: u32 = fixed64_key(SUM);
+const SCHEMA_KEY: u32 = varint(SCHEMA);
+const ZERO_THRESHOLD_KEY: u32 = fixed64_key(ZERO_THRESHOLD);
+const ZERO_COUNT_INT_KEY: u32 = varint(ZERO_COUNT_INT);
+const ZERO_COUNT_FLOAT_KEY: u32 = fixed64_key(ZERO_COUNT_FLOAT);
+const NEGATIVE_SPANS_KEY: u32 = delimited(NEGATIVE_SPANS);
+const POSITIVE_SPANS_KEY: u32 = delimited(POSITIVE_SPANS);
+const RESET_HINT_KEY: u32 = varint(RESET_HINT);
+const TIMESTAMP_KEY: u32 = varint(TIMESTAMP);
+const START_TIMESTAMP_KEY: u32 = varint(START_TIMESTAMP);
+
 const SPAN_OFFSET: u32 = 1;
 const SPAN_LENGTH: u32 = 2;
 
@@ -180,19 +193,6 @@ impl HistogramMessage {
         Ok(())
     }
 }
-
-const COUNT_INT_KEY: u32 = varint(COUNT_INT);
-const COUNT_FLOAT_KEY: u32 = fixed64_key(COUNT_FLOAT);
-const SUM_KEY: u32 = fixed64_key(SUM);
-const SCHEMA_KEY: u32 = varint(SCHEMA);
-const ZERO_THRESHOLD_KEY: u32 = fixed64_key(ZERO_THRESHOLD);
-const ZERO_COUNT_INT_KEY: u32 = varint(ZERO_COUNT_INT);
-const ZERO_COUNT_FLOAT_KEY: u32 = fixed64_key(ZERO_COUNT_FLOAT);
-const NEGATIVE_SPANS_KEY: u32 = delimited(NEGATIVE_SPANS);
-const POSITIVE_SPANS_KEY: u32 = delimited(POSITIVE_SPANS);
-const RESET_HINT_KEY: u32 = varint(RESET_HINT);
-const TIMESTAMP_KEY: u32 = varint(TIMESTAMP);
-const START_TIMESTAMP_KEY: u32 = varint(START_TIMESTAMP);
 
 /// Whether a repeated number is packed, or one of this wire type.
 fn is_list(key: u32, wire_type: u32) -> bool {

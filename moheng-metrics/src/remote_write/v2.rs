@@ -120,7 +120,17 @@ impl<'s, 'a> References<'s, 'a> {
     ) -> Result<(), ProtobufError> {
         let mut packed = reader.message(self.field)?;
         while !packed.is_empty() {
-            self.decode(&mut packed, labels)?;
+            let name = match self.name.take() {
+                Some(name) => name,
+                None => decode_symbol(&mut packed, self.symbols, self.field)?,
+            };
+            if packed.is_empty() {
+                self.name = Some(name);
+                break;
+            }
+            let value = decode_symbol(&mut packed, self.symbols, self.field)?;
+            packed.check_length(labels.len(), MAX_SERIES_LABELS, self.field)?;
+            labels.push((name, value));
         }
         Ok(())
     }

@@ -366,6 +366,17 @@ fn bad_requests_of_version_2_are_named() {
 }
 
 #[test]
+fn nothing_comes_after_an_error() {
+    let mut request = labelled(&[("__name__", "up")]);
+    request.extend(b"\x0a\x02\x0a\x7f");
+    request.extend(labelled(&[("__name__", "up")]));
+    let mut decoder = WriteDecoder::new(WriteMessage::V1, &request).unwrap();
+    assert!(matches!(decoder.next_item(), Ok(Some(WriteItem::Series(_)))));
+    assert!(decoder.next_item().is_err());
+    assert!(matches!(decoder.next_item(), Ok(None)));
+}
+
+#[test]
 fn amounts_are_bounded() {
     #[track_caller]
     fn check(field: &[u8], count: usize, expected: &str) {
