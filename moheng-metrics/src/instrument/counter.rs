@@ -8,6 +8,8 @@ use crate::{Exemplar, Labels, Metric, MetricKind, MetricValue};
 
 /// A value that only grows: requests, bytes, seconds of work.
 ///
+/// Counting is one atomic addition for whole numbers, and a short loop of them for others.
+///
 /// ```
 /// use moheng_metrics::instrument::Counter;
 ///
@@ -60,15 +62,29 @@ impl Counter {
     }
 
     /// Adds a number that need not be whole. A counter cannot fall, so what is negative or not a number adds nothing.
+    #[inline]
     pub fn add_float(&self, value: f64) {
         if value > 0.0 {
             self.state.fraction.add(value);
         }
     }
 
-    /// Adds one and keeps `exemplar` as the latest example of what was counted.
-    pub fn increment_with_exemplar(&self, exemplar: Exemplar) {
-        self.increment();
+    /// Adds a whole number and keeps `exemplar` as the latest example of what was counted.
+    ///
+    /// OpenMetrics and the protobuf format carry exemplars; OpenMetrics leaves out those whose labels are longer than
+    /// [`crate::exposition::MAX_EXEMPLAR_CHARACTERS`].
+    ///
+    /// ```
+    /// use moheng_metrics::instrument::Counter;
+    /// use moheng_metrics::{Exemplar, Labels};
+    ///
+    /// let failures = Counter::new();
+    /// let labels = Labels::from_pairs([("trace_id", "4bf92f35")]);
+    /// failures.add_with_exemplar(1, Exemplar { labels, value: 1.0, timestamp_ms: None });
+    /// assert_eq!(failures.value(), 1.0);
+    /// ```
+    pub fn add_with_exemplar(&self, count: u64, exemplar: Exemplar) {
+        self.add(count);
         let mut latest = self.state.exemplar.lock().unwrap_or_else(PoisonError::into_inner);
         *latest = Some(Box::new(exemplar));
     }
@@ -82,7 +98,7 @@ impl Counter {
 impl Instrument for Counter {
     const KIND: MetricKind = MetricKind::Counter;
 
-    fn collect_into(&self, labels: &Labels, metrics: &mut Vec<Metric>) {
+    fn collect_into(&self, _: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
         let exemplar = self.state.exemplar.lock().unwrap_or_else(PoisonError::into_inner);
         metrics.push(Metric {
             start_timestamp_ms: self.state.start_timestamp_ms,

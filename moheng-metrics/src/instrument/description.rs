@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::Instrument;
 use crate::{Labels, Metric, MetricKind, MetricValue};
 
-/// Labels that describe something and do not change while the program runs, such as its version.
+/// Labels that describe something and do not change while the program runs, such as its version. Its name ends in `_info`.
 ///
 /// ```
-/// use moheng_metrics::instrument::{Info, Registry};
-/// use moheng_metrics::SystemClock;
+/// use std::sync::Arc;
 ///
-/// let registry = Registry::new(std::sync::Arc::new(SystemClock::new()));
+/// use moheng_metrics::SystemClock;
+/// use moheng_metrics::instrument::{Info, Registry};
+///
+/// let registry = Registry::new(Arc::new(SystemClock::new()));
 /// registry.register("app_build_info", "What runs here.", Info::new([("version", "1.2.3")]))?;
 /// let text = String::from_utf8(registry.render("text/plain").body)?;
 /// assert!(text.contains("app_build_info{version=\"1.2.3\"} 1\n"));
@@ -35,26 +37,35 @@ impl Info {
 impl Instrument for Info {
     const KIND: MetricKind = MetricKind::Info;
 
-    fn collect_into(&self, labels: &Labels, metrics: &mut Vec<Metric>) {
+    fn collect_into(&self, _: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
         let labels = Labels::from_pairs(self.labels.iter().chain(labels));
         metrics.push(Metric::new(labels, MetricValue::Number(1.0)));
     }
 
-    fn label_names(&self) -> Vec<String> {
+    fn label_names(&self, _: &str) -> Vec<String> {
         self.labels.iter().map(|(name, _)| name.to_owned()).collect()
     }
 }
 
 /// Which one of a fixed list of states something is in.
 ///
-/// It is exposed as one series per state, 1 for the current one and 0 for all others, named by a label.
+/// It is exposed as one series per state, 1 for the current one and 0 for all others. The state is in a label that has the
+/// metric's name, as OpenMetrics has it.
 ///
 /// ```
-/// use moheng_metrics::instrument::StateSet;
+/// use std::sync::Arc;
 ///
-/// let phase = StateSet::new("phase", ["starting", "running", "stopping"]);
-/// phase.set("running");
+/// use moheng_metrics::SystemClock;
+/// use moheng_metrics::instrument::{Registry, StateSet};
+///
+/// let registry = Registry::new(Arc::new(SystemClock::new()));
+/// let phase = registry.register("phase", "Where we are.", StateSet::new(["starting", "running"]))?;
+/// assert!(phase.set("running"));
+/// assert!(!phase.set("flying"));
 /// assert_eq!(phase.current(), "running");
+/// let text = String::from_utf8(registry.render("text/plain").body)?;
+/// assert!(text.contains("phase{phase=\"starting\"} 0\nphase{phase=\"running\"} 1\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct StateSet {
@@ -63,19 +74,23 @@ pub struct StateSet {
 
 #[derive(Debug)]
 struct State {
-    label: String,
     names: Vec<String>,
     current: AtomicUsize,
 }
 
 impl StateSet {
-    /// A set of states of which the first one is current. `label` names the state; in OpenMetrics that is the name of the
-    /// metric.
-    pub fn new<S: Into<String>>(label: impl Into<String>, names: impl IntoIterator<Item = S>) -> Self {
+    /// A set of states of which the first one is current. A name that stands there twice is one state.
+    pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        let mut unique: Vec<String> = Vec::new();
+        for name in names {
+            let name = name.into();
+            if !unique.contains(&name) {
+                unique.push(name);
+            }
+        }
         Self {
             state: Arc::new(State {
-                label: label.into(),
-                names: names.into_iter().map(Into::into).collect(),
+                names: unique,
                 current: AtomicUsize::new(0),
             }),
         }
@@ -100,16 +115,16 @@ impl StateSet {
 impl Instrument for StateSet {
     const KIND: MetricKind = MetricKind::StateSet;
 
-    fn collect_into(&self, labels: &Labels, metrics: &mut Vec<Metric>) {
+    fn collect_into(&self, name: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
         let current = self.state.current.load(Ordering::Relaxed);
-        for (position, name) in self.state.names.iter().enumerate() {
-            let labels = labels.to_builder().with(&self.state.label, name).finish();
+        for (position, state) in self.state.names.iter().enumerate() {
+            let labels = labels.to_builder().with(name, state).finish();
             let value = if position == current { 1.0 } else { 0.0 };
             metrics.push(Metric::new(labels, MetricValue::Number(value)));
         }
     }
 
-    fn label_names(&self) -> Vec<String> {
-        vec![self.state.label.clone()]
+    fn label_names(&self, name: &str) -> Vec<String> {
+        vec![name.to_owned()]
     }
 }

@@ -1,11 +1,10 @@
 //! [`Family`]: one instrument for each combination of label values.
 
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Instrument;
 use crate::{Labels, Metric, MetricKind};
@@ -33,6 +32,14 @@ const DEFAULT_LIMIT: usize = 10_000;
 /// assert_eq!(good.value(), 2.0);
 /// assert_eq!(requests.len(), 1);
 /// ```
+///
+/// That there are as many values as names is checked when the program is compiled:
+///
+/// ```compile_fail
+/// # use moheng_metrics::instrument::{Counter, Family};
+/// let requests = Family::new(["method", "code"], Counter::new);
+/// requests.with(["GET"]).increment();
+/// ```
 #[derive(Debug)]
 pub struct Family<I, const N: usize> {
     state: Arc<State<I, N>>,
@@ -43,13 +50,14 @@ struct State<I, const N: usize> {
     make: Box<dyn Fn() -> I + Send + Sync>,
     limit: usize,
     members: RwLock<HashTable<Member<I, N>>>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     other: I,
     overflowed: AtomicU64,
 }
 
 struct Member<I, const N: usize> {
     values: [Box<str>; N],
+    labels: Labels,
     instrument: I,
 }
 
@@ -68,7 +76,7 @@ impl<I: Instrument, const N: usize> Family<I, N> {
                 make: Box::new(make),
                 limit,
                 members: RwLock::default(),
-                hasher: RandomState::new(),
+                hasher: DefaultHashBuilder::default(),
                 overflowed: AtomicU64::new(0),
             }),
         }
@@ -79,55 +87,50 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         let state = &*self.state;
         let hash = state.hash(values);
         let is_equal = |member: &Member<I, N>| member.has(values);
-        let members = state.members.read().unwrap_or_else(PoisonError::into_inner);
+        let members = state.read();
         if let Some(member) = members.find(hash, is_equal) {
             return member.instrument.clone();
         }
+        let is_full = members.len() >= state.limit;
         drop(members);
-        let mut members = state.members.write().unwrap_or_else(PoisonError::into_inner);
+        if is_full || (N > 0 && values == [OTHER_VALUE; N]) {
+            return state.overflow();
+        }
+        // Made without the lock, since it is the caller's code that makes it.
+        let instrument = (state.make)();
+        let mut members = state.write();
         // Another thread may have been faster.
         if let Some(member) = members.find(hash, is_equal) {
             return member.instrument.clone();
         }
         if members.len() >= state.limit {
-            state.overflowed.fetch_add(1, Ordering::Relaxed);
-            return state.other.clone();
+            return state.overflow();
         }
-        let instrument = (state.make)();
         let member = Member {
             values: values.map(Box::from),
+            labels: state.labels(values),
             instrument: instrument.clone(),
         };
-        members.insert_unique(hash, member, |member| {
-            state.hash(member.values.each_ref().map(|value| &**value))
-        });
+        let hash_of = |member: &Member<I, N>| state.hash(member.values.each_ref().map(|value| &**value));
+        members.insert_unique(hash, member, hash_of);
         instrument
     }
 
-    /// Forgets the member with these values. Handles that are still held count on, unseen.
-    pub fn remove(&self, values: [&str; N]) {
-        let mut members = self.state.members.write().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(entry) = members.find_entry(self.state.hash(values), |member| member.has(values)) {
-            entry.remove();
-        }
+    /// Forgets the member with these values and returns whether it was there. Handles that are still held count on, unseen.
+    pub fn remove(&self, values: [&str; N]) -> bool {
+        let mut members = self.state.write();
+        let entry = members.find_entry(self.state.hash(values), |member| member.has(values));
+        entry.map(|entry| entry.remove()).is_ok()
     }
 
     /// Forgets all members.
     pub fn clear(&self) {
-        self.state
-            .members
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.state.write().clear();
     }
 
-    /// How many members there are.
+    /// How many members there are, without the one that stands in for others.
     pub fn len(&self) -> usize {
-        self.state
-            .members
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        self.state.read().len()
     }
 
     /// Whether there are no members.
@@ -152,35 +155,63 @@ impl<I, const N: usize> Clone for Family<I, N> {
 impl<I: Instrument, const N: usize> Instrument for Family<I, N> {
     const KIND: MetricKind = I::KIND;
 
-    fn collect_into(&self, labels: &Labels, metrics: &mut Vec<Metric>) {
+    fn collect_into(&self, name: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
         let state = &*self.state;
         let first = metrics.len();
-        let with_values = |values: [&str; N]| {
-            let names = state.names.iter().map(String::as_str);
-            Labels::from_pairs(labels.iter().chain(names.zip(values)))
+        let together = |own: &Labels| {
+            if labels.is_empty() {
+                own.clone()
+            } else {
+                Labels::from_pairs(labels.iter().chain(own))
+            }
         };
-        let members = state.members.read().unwrap_or_else(PoisonError::into_inner);
-        for member in members.iter() {
-            let labels = with_values(member.values.each_ref().map(|value| &**value));
-            member.instrument.collect_into(&labels, metrics);
+        // Instruments are asked without the lock: those of other crates may do anything.
+        let members: Vec<(Labels, I)> = state
+            .read()
+            .iter()
+            .map(|member| (member.labels.clone(), member.instrument.clone()))
+            .collect();
+        for (own, instrument) in &members {
+            instrument.collect_into(name, &together(own), metrics);
         }
-        drop(members);
         if self.overflowed() > 0 {
-            state.other.collect_into(&with_values([OTHER_VALUE; N]), metrics);
+            let own = state.labels([OTHER_VALUE; N]);
+            state.other.collect_into(name, &together(&own), metrics);
         }
         if let Some(new) = metrics.get_mut(first..) {
             new.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
     }
 
-    fn label_names(&self) -> Vec<String> {
-        self.state.names.to_vec()
+    fn label_names(&self, name: &str) -> Vec<String> {
+        let mut names = self.state.names.to_vec();
+        names.extend(self.state.other.label_names(name));
+        names
+    }
+}
+
+impl<I: Clone, const N: usize> State<I, N> {
+    fn overflow(&self) -> I {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+        self.other.clone()
     }
 }
 
 impl<I, const N: usize> State<I, N> {
     fn hash(&self, values: [&str; N]) -> u64 {
         self.hasher.hash_one(values)
+    }
+
+    fn labels(&self, values: [&str; N]) -> Labels {
+        Labels::from_pairs(self.names.iter().map(String::as_str).zip(values))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashTable<Member<I, N>>> {
+        self.members.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashTable<Member<I, N>>> {
+        self.members.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -46,6 +46,18 @@ impl Gauge {
         self.value.add(value);
     }
 
+    /// Adds one.
+    #[inline]
+    pub fn increment(&self) {
+        self.add(1.0);
+    }
+
+    /// Takes one away.
+    #[inline]
+    pub fn decrement(&self) {
+        self.add(-1.0);
+    }
+
     /// Adds one until what is returned is dropped: for counting what is going on at the moment.
     ///
     /// ```
@@ -71,7 +83,7 @@ impl Gauge {
 impl Instrument for Gauge {
     const KIND: MetricKind = MetricKind::Gauge;
 
-    fn collect_into(&self, labels: &Labels, metrics: &mut Vec<Metric>) {
+    fn collect_into(&self, _: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
         metrics.push(Metric::new(labels.clone(), MetricValue::Number(self.value())));
     }
 }

@@ -1,87 +1,41 @@
 //! [`Histogram`]: how observations are distributed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::counter::AtomicFloat;
-use super::native::NativeBuckets;
-use super::{Instrument, NativeOptions};
+use super::classic::AtomicBuckets;
+use super::options::bucket_of;
+use super::sharded::ShardedBuckets;
+use super::{HistogramOptions, Instrument};
 use crate::{
-    Bucket, Exemplar, ExposedNativeHistogram, HistogramMetric, Labels, Metric, MetricKind, MetricValue,
+    Bucket, Clock, Exemplar, ExposedNativeHistogram, HistogramMetric, Labels, Metric, MetricKind, MetricValue,
 };
 
-/// Which buckets a [`Histogram`] has.
-///
-/// ```
-/// use moheng_metrics::instrument::{HistogramOptions, NativeOptions};
-///
-/// let both = HistogramOptions {
-///     native: Some(NativeOptions::default()),
-///     ..HistogramOptions::classic([0.1, 1.0, 10.0])
-/// };
-/// assert_eq!(both.bounds.len(), 3);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HistogramOptions {
-    /// The upper bounds of classic buckets, inclusive. They are sorted; infinity is always there and need not be given. No
-    /// classic buckets are exposed when this is empty and `native` is given.
-    pub bounds: Vec<f64>,
-    /// The native histogram, which only scrapers of the protobuf format see.
-    pub native: Option<NativeOptions>,
-}
+/// How many exemplars a histogram keeps that has no classic buckets.
+const MAX_EXEMPLARS: usize = 10;
 
-impl HistogramOptions {
-    /// Classic buckets with these upper bounds.
-    pub fn classic(bounds: impl Into<Vec<f64>>) -> Self {
-        Self {
-            bounds: bounds.into(),
-            native: None,
-        }
-    }
-
-    /// A native histogram alone, with buckets that are about a tenth wider than the ones below them.
-    pub fn native() -> Self {
-        Self {
-            bounds: Vec::new(),
-            native: Some(NativeOptions::default()),
-        }
-    }
-}
-
-/// `count` bounds, `width` apart.
+/// Counts observations in buckets: classic ones, those of a native histogram, or both.
+///
+/// With classic buckets alone an observation is two atomic additions, and the sum on a page may be an observation ahead of the buckets or
+/// behind. With native buckets it is a short lock, which threads rarely meet at, and a page shows one moment.
 ///
 /// ```
-/// use moheng_metrics::instrument::linear_bounds;
+/// use std::sync::Arc;
 ///
-/// assert_eq!(linear_bounds(10.0, 5.0, 3), [10.0, 15.0, 20.0]);
-/// ```
-pub fn linear_bounds(first: f64, width: f64, count: usize) -> Vec<f64> {
-    (0..count).map(|index| first + width * index as f64).collect()
-}
-
-/// `count` bounds, each `factor` times the one before.
-///
-/// ```
-/// use moheng_metrics::instrument::exponential_bounds;
-///
-/// assert_eq!(exponential_bounds(0.25, 2.0, 4), [0.25, 0.5, 1.0, 2.0]);
-/// ```
-pub fn exponential_bounds(first: f64, factor: f64, count: usize) -> Vec<f64> {
-    let next = |bound: &f64| Some(bound * factor);
-    std::iter::successors(Some(first), next).take(count).collect()
-}
-
-/// Counts observations in buckets.
-///
-/// Buckets, count and sum are read one after the other while others observe, so the sum of a picture may be an observation ahead or
-/// behind; buckets and count always agree.
-///
-/// ```
+/// use moheng_metrics::SystemClock;
 /// use moheng_metrics::instrument::{Histogram, HistogramOptions};
 ///
-/// let seconds = Histogram::new(&HistogramOptions::classic([0.1, 1.0]));
+/// let options = HistogramOptions::classic([0.1, 1.0]);
+/// let seconds = Histogram::new(&options, Arc::new(SystemClock::new()));
 /// seconds.observe(0.5);
 /// assert_eq!((seconds.count(), seconds.sum()), (1, 0.5));
+///
+/// let timer = seconds.start_timer();
+/// // What is to be measured.
+/// drop(timer);
+/// assert_eq!(seconds.count(), 2);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Histogram {
@@ -90,44 +44,42 @@ pub struct Histogram {
 
 #[derive(Debug)]
 struct State {
-    classic: Option<ClassicBuckets>,
-    native: Option<NativeBuckets>,
-    sum: AtomicFloat,
-    start_timestamp_ms: Option<i64>,
-    /// The latest exemplar of each classic bucket; of the native histogram when there are none.
-    exemplars: Mutex<Vec<Option<Exemplar>>>,
+    buckets: Buckets,
+    clock: Arc<dyn Clock>,
+    start_timestamp_ms: AtomicI64,
+    exemplars: Mutex<Exemplars>,
 }
 
 #[derive(Debug)]
-struct ClassicBuckets {
-    /// Ascending, without infinity.
-    bounds: Box<[f64]>,
-    /// One more than bounds; not cumulative.
-    counts: Box<[AtomicU64]>,
+enum Buckets {
+    Classic(AtomicBuckets),
+    Native(ShardedBuckets),
+}
+
+/// The latest exemplar of each classic bucket, or the latest ones of all.
+#[derive(Clone, Debug, Default)]
+struct Exemplars {
+    by_bucket: Vec<Option<Exemplar>>,
+    latest: VecDeque<Exemplar>,
 }
 
 impl Histogram {
-    /// A histogram without observations that does not tell when it started.
-    pub fn new(options: &HistogramOptions) -> Self {
-        Self::with_start(options, None)
-    }
-
-    /// A histogram without observations that started at this time, in milliseconds since the Unix epoch.
-    pub fn started_at(options: &HistogramOptions, start_timestamp_ms: i64) -> Self {
-        Self::with_start(options, Some(start_timestamp_ms))
-    }
-
-    fn with_start(options: &HistogramOptions, start_timestamp_ms: Option<i64>) -> Self {
-        let is_classic = options.native.is_none() || !options.bounds.is_empty();
-        let classic = is_classic.then(|| ClassicBuckets::new(&options.bounds));
-        let places = classic.as_ref().map_or(1, |buckets| buckets.counts.len());
+    /// A histogram without observations, that started when `clock` says.
+    ///
+    /// Options that a registry refuses are mended here: bounds are sorted and what is not a number is left out, a zero
+    /// threshold below zero is zero, and there are two buckets at least.
+    pub fn new(options: &HistogramOptions, clock: Arc<dyn Clock>) -> Self {
+        let buckets = match options.native {
+            None => Buckets::Classic(AtomicBuckets::new(&options.bounds)),
+            Some(native) => Buckets::Native(ShardedBuckets::new(&options.bounds, native)),
+        };
+        let start_timestamp_ms = AtomicI64::new(clock.now_ms());
         Self {
             state: Arc::new(State {
-                classic,
-                native: options.native.as_ref().map(NativeBuckets::new),
-                sum: AtomicFloat::default(),
+                buckets,
+                clock,
                 start_timestamp_ms,
-                exemplars: Mutex::new(vec![None; places]),
+                exemplars: Mutex::default(),
             }),
         }
     }
@@ -135,145 +87,197 @@ impl Histogram {
     /// Counts an observation. One that is not a number counts, above all bounds, and makes the sum not a number.
     #[inline]
     pub fn observe(&self, value: f64) {
-        let state = &*self.state;
-        if let Some(classic) = &state.classic {
-            classic.observe(value);
+        match &self.state.buckets {
+            Buckets::Classic(buckets) => buckets.observe(value),
+            Buckets::Native(buckets) => buckets.observe(value),
         }
-        if let Some(native) = &state.native {
-            native.observe(value);
-        }
-        state.sum.add(value);
     }
 
-    /// Counts an observation and keeps the exemplar as the latest example of its bucket.
-    pub fn observe_with_exemplar(&self, exemplar: Exemplar) {
-        self.observe(exemplar.value);
-        let classic = self.state.classic.as_ref();
-        let place = classic.map_or(0, |classic| classic.position(exemplar.value));
-        let mut exemplars = self
-            .state
-            .exemplars
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(latest) = exemplars.get_mut(place) {
-            *latest = Some(exemplar);
+    /// Counts a time, in seconds.
+    #[inline]
+    pub fn observe_duration(&self, duration: Duration) {
+        self.observe(duration.as_secs_f64());
+    }
+
+    /// Counts an observation and keeps it, with these labels and the time, as the latest example of its classic bucket, or as one
+    /// of the ten latest examples when there are none.
+    ///
+    /// OpenMetrics and the protobuf format carry exemplars; OpenMetrics leaves out those whose labels are longer than
+    /// [`crate::exposition::MAX_EXEMPLAR_CHARACTERS`].
+    pub fn observe_with_exemplar(&self, value: f64, labels: Labels) {
+        self.observe(value);
+        let exemplar = Exemplar {
+            labels,
+            value,
+            timestamp_ms: Some(self.state.clock.now_ms()),
+        };
+        let bounds = self.bounds();
+        let mut exemplars = self.exemplars();
+        if bounds.is_empty() && matches!(self.state.buckets, Buckets::Native(_)) {
+            if exemplars.latest.len() == MAX_EXEMPLARS {
+                exemplars.latest.pop_front();
+            }
+            exemplars.latest.push_back(exemplar);
+        } else {
+            exemplars.by_bucket.resize(bounds.len() + 1, None);
+            if let Some(latest) = exemplars.by_bucket.get_mut(bucket_of(bounds, value)) {
+                *latest = Some(exemplar);
+            }
+        }
+    }
+
+    /// Counts the seconds from now until what is returned is dropped.
+    pub fn start_timer(&self) -> Timer {
+        Timer {
+            start: self.state.clock.monotonic(),
+            histogram: Some(self.clone()),
         }
     }
 
     /// How many observations were counted.
     pub fn count(&self) -> u64 {
-        let state = &*self.state;
-        match (&state.classic, &state.native) {
-            (Some(classic), _) => classic.count(),
-            (None, Some(native)) => native.picture().count,
-            (None, None) => 0,
+        match &self.state.buckets {
+            Buckets::Classic(buckets) => buckets.counts().iter().sum(),
+            Buckets::Native(buckets) => buckets.picture(false).0.native.count(),
         }
     }
 
     /// The sum of all observations.
     pub fn sum(&self) -> f64 {
-        self.state.sum.get()
+        match &self.state.buckets {
+            Buckets::Classic(buckets) => buckets.sum(),
+            Buckets::Native(buckets) => buckets.picture(false).0.sum,
+        }
     }
 
     fn metric(&self) -> HistogramMetric {
-        let state = &*self.state;
-        let exemplars = state
-            .exemplars
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let sum = self.sum();
-        let mut native = state.native.as_ref().map(NativeBuckets::picture);
-        if let Some(native) = &mut native {
-            native.sum = sum;
-        }
-        let native_count = native.as_ref().map_or(0, |native| native.count);
-        let native = native.map(ExposedNativeHistogram::Integer);
-        match &state.classic {
-            Some(classic) => {
-                let buckets = classic.buckets(exemplars);
+        let Exemplars { by_bucket, latest } = self.exemplars().clone();
+        let bounds = self.bounds();
+        match &self.state.buckets {
+            Buckets::Classic(buckets) => {
+                let sum = buckets.sum();
+                let buckets = cumulative(bounds, &buckets.counts(), by_bucket);
                 HistogramMetric {
                     count: buckets.last().map_or(0.0, |bucket| bucket.cumulative_count),
                     buckets,
                     sum: Some(sum),
-                    native,
-                    exemplars: Vec::new(),
+                    ..HistogramMetric::default()
                 }
             }
-            None => HistogramMetric {
-                buckets: Vec::new(),
-                count: native_count as f64,
-                sum: Some(sum),
-                native,
-                exemplars: exemplars.into_iter().flatten().collect(),
-            },
+            Buckets::Native(buckets) => {
+                let (picture, is_reset) = buckets.picture(self.may_reset(buckets));
+                if is_reset {
+                    let now_ms = self.state.clock.now_ms();
+                    self.state.start_timestamp_ms.store(now_ms, Ordering::Relaxed);
+                }
+                HistogramMetric {
+                    buckets: cumulative(bounds, &picture.classic, by_bucket),
+                    count: picture.native.count() as f64,
+                    sum: Some(picture.sum),
+                    native: Some(ExposedNativeHistogram::Integer(
+                        picture.native.to_histogram(picture.sum),
+                    )),
+                    exemplars: latest.into(),
+                }
+            }
         }
+    }
+
+    fn may_reset(&self, buckets: &ShardedBuckets) -> bool {
+        let start_ms = self.state.start_timestamp_ms.load(Ordering::Relaxed);
+        let age_ms = self.state.clock.now_ms().saturating_sub(start_ms);
+        let reset_after = buckets.options().reset_after;
+        reset_after.is_some_and(|time| u128::try_from(age_ms).is_ok_and(|age| age >= time.as_millis()))
+    }
+
+    fn bounds(&self) -> &[f64] {
+        match &self.state.buckets {
+            Buckets::Classic(buckets) => buckets.bounds(),
+            Buckets::Native(buckets) => buckets.bounds(),
+        }
+    }
+
+    fn exemplars(&self) -> MutexGuard<'_, Exemplars> {
+        self.state
+            .exemplars
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Instrument for Histogram {
     const KIND: MetricKind = MetricKind::Histogram;
 
-    fn collect_into(&self, labels: &Labels, metrics: &mut Vec<Metric>) {
+    fn collect_into(&self, _: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
+        let start_timestamp_ms = self.state.start_timestamp_ms.load(Ordering::Relaxed);
         metrics.push(Metric {
-            start_timestamp_ms: self.state.start_timestamp_ms,
+            start_timestamp_ms: Some(start_timestamp_ms),
             ..Metric::new(labels.clone(), MetricValue::Histogram(Box::new(self.metric())))
         });
     }
 }
 
-impl ClassicBuckets {
-    fn new(bounds: &[f64]) -> Self {
-        let mut bounds: Vec<f64> = bounds
-            .iter()
-            .copied()
-            .filter(|bound| *bound < f64::INFINITY)
-            .collect();
-        bounds.sort_by(f64::total_cmp);
-        bounds.dedup();
-        Self {
-            counts: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(),
-            bounds: bounds.into(),
+/// Counts the seconds since it was started when it is dropped.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use moheng_metrics::SystemClock;
+/// use moheng_metrics::instrument::{Histogram, HistogramOptions};
+///
+/// let options = HistogramOptions::native();
+/// let seconds = Histogram::new(&options, Arc::new(SystemClock::new()));
+/// let taken = seconds.start_timer().stop();
+/// seconds.start_timer().discard();
+/// assert_eq!((seconds.count(), seconds.sum()), (1, taken.as_secs_f64()));
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it ends the measurement"]
+pub struct Timer {
+    start: Duration,
+    /// `None` once it is done.
+    histogram: Option<Histogram>,
+}
+
+impl Timer {
+    /// Counts now and returns the time that was counted.
+    pub fn stop(mut self) -> Duration {
+        self.finish()
+    }
+
+    /// Counts nothing.
+    pub fn discard(mut self) {
+        self.histogram = None;
+    }
+
+    fn finish(&mut self) -> Duration {
+        let Some(histogram) = self.histogram.take() else {
+            return Duration::ZERO;
+        };
+        let taken = histogram.state.clock.monotonic().saturating_sub(self.start);
+        histogram.observe_duration(taken);
+        taken
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+fn cumulative(bounds: &[f64], counts: &[u64], exemplars: Vec<Option<Exemplar>>) -> Vec<Bucket> {
+    let bounds = bounds.iter().copied().chain([f64::INFINITY]);
+    let exemplars = exemplars.into_iter().chain(std::iter::repeat(None));
+    let mut cumulative = 0;
+    let buckets = bounds.zip(counts).zip(exemplars);
+    let buckets = buckets.map(|((upper_bound, count), exemplar)| {
+        cumulative += count;
+        Bucket {
+            upper_bound,
+            cumulative_count: cumulative as f64,
+            exemplar,
         }
-    }
-
-    #[inline]
-    fn position(&self, value: f64) -> usize {
-        // Written so that what is not a number comes last.
-        self.bounds
-            .iter()
-            .position(|bound| value <= *bound)
-            .unwrap_or(self.bounds.len())
-    }
-
-    #[inline]
-    fn observe(&self, value: f64) {
-        if let Some(count) = self.counts.get(self.position(value)) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed))
-            .sum()
-    }
-
-    fn buckets(&self, exemplars: Vec<Option<Exemplar>>) -> Vec<Bucket> {
-        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
-        let mut cumulative = 0;
-        bounds
-            .zip(&self.counts)
-            .zip(exemplars)
-            .map(|((upper_bound, count), exemplar)| {
-                cumulative += count.load(Ordering::Relaxed);
-                Bucket {
-                    upper_bound,
-                    cumulative_count: cumulative as f64,
-                    exemplar,
-                }
-            })
-            .collect()
-    }
+    });
+    buckets.collect()
 }

@@ -10,8 +10,7 @@
 //! * [`Collector`] is for what is already counted elsewhere: it hands out families when asked.
 //!
 //! Handles are cheap to clone and share their value. Counting takes no lock: a counter is one atomic addition, a classic
-//! histogram three. A native histogram is counted in under a lock that is shared, and taken alone only while its resolution is
-//! reduced.
+//! histogram two. A native histogram is split into shards by thread, each behind a lock that is held for some nanoseconds.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -34,20 +33,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod classic;
 mod collector;
+mod content;
 mod counter;
 mod description;
 mod family;
 mod gauge;
 mod histogram;
-mod native;
+mod naming;
+mod options;
 mod registry;
+mod sharded;
+mod sparse;
 
 pub use collector::{Collector, Instrument};
+pub use content::{GatherConflict, Gathered};
 pub use counter::Counter;
 pub use description::{Info, StateSet};
 pub use family::{Family, OTHER_VALUE};
 pub use gauge::{Gauge, GaugeGuard};
-pub use histogram::{Histogram, HistogramOptions, exponential_bounds, linear_bounds};
-pub use native::NativeOptions;
-pub use registry::{RegisterError, Registry, Rendered};
+pub use histogram::{Histogram, Timer};
+pub use naming::RegisterError;
+pub use options::{HistogramOptions, NativeOptions, exponential_bounds, linear_bounds};
+pub use registry::{Registry, Rendered};

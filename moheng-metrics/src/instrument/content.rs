@@ -1,0 +1,253 @@
+//! [`Content`]: what a registry holds, and how it is gathered.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::naming::{series_names, unit_of};
+use super::{Collector, RegisterError};
+use crate::{Labels, Metric, MetricFamily, MetricKind};
+
+/// Everything that is registered. Cloned when it is changed while somebody gathers.
+#[derive(Clone, Default)]
+pub(super) struct Content {
+    /// By name.
+    families: BTreeMap<String, Registered>,
+    /// The family that each name of a series belongs to.
+    series: HashMap<String, String>,
+    collectors: Vec<RegisteredCollector>,
+}
+
+/// What all members of a family have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Description {
+    pub(super) kind: MetricKind,
+    pub(super) help: String,
+    /// Ascending.
+    pub(super) label_names: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Registered {
+    description: Description,
+    members: Vec<(Labels, CollectMetrics)>,
+}
+
+/// Appends the metrics of an instrument in the family of this name, with these labels in front of its own.
+pub(super) type CollectMetrics = Arc<dyn Fn(&str, &Labels, &mut Vec<Metric>) + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) struct RegisteredCollector {
+    pub(super) prefix: String,
+    pub(super) labels: Labels,
+    pub(super) collector: Arc<dyn Collector>,
+}
+
+/// What a registry gathered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gathered {
+    /// The families, ascending by name.
+    pub families: Vec<MetricFamily>,
+    /// What was left out, because collectors contradict each other or what is registered.
+    pub conflicts: Vec<GatherConflict>,
+}
+
+/// Something a collector handed out that is not on the page, because something else is there already.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GatherConflict {
+    /// A family has the name of another one of another type.
+    #[error("{name} is a {kept} and a {left_out}; only the {kept} is exposed")]
+    Kind {
+        /// The name.
+        name: String,
+        /// The type that is exposed.
+        kept: &'static str,
+        /// The type that is not.
+        left_out: &'static str,
+    },
+    /// A metric has the labels of another one of its family.
+    #[error("{name}{labels} is there twice; only the first is exposed")]
+    Duplicate {
+        /// The name of the family.
+        name: String,
+        /// The labels.
+        labels: Labels,
+    },
+    /// A family has no name.
+    #[error("a family without a name is not exposed")]
+    Nameless,
+}
+
+impl Content {
+    /// Adds a member to the family `name`.
+    pub(super) fn insert(
+        &mut self,
+        name: String,
+        labels: Labels,
+        description: Description,
+        collect: CollectMetrics,
+    ) -> Result<(), RegisterError> {
+        let names = series_names(&name, description.kind);
+        for part in &names {
+            if let Some(family) = self.series.get(part).filter(|family| **family != name) {
+                let difference = format!("as a part of {family}");
+                return Err(RegisterError::Taken { name, difference });
+            }
+        }
+        match self.families.entry(name) {
+            Entry::Vacant(entry) => {
+                let family = entry.key().clone();
+                self.series
+                    .extend(names.into_iter().map(|part| (part, family.clone())));
+                entry.insert(Registered {
+                    description,
+                    members: vec![(labels, collect)],
+                });
+            }
+            Entry::Occupied(mut entry) => {
+                if let Some(difference) = entry.get().difference(&description, &labels) {
+                    let name = entry.key().clone();
+                    return Err(RegisterError::Taken { name, difference });
+                }
+                entry.get_mut().members.push((labels, collect));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the member of the family `name` that was registered with these labels.
+    pub(super) fn remove(&mut self, name: &str, labels: &Labels) -> bool {
+        let Some(registered) = self.families.get_mut(name) else {
+            return false;
+        };
+        let before = registered.members.len();
+        registered.members.retain(|(other, _)| other != labels);
+        let is_removed = registered.members.len() < before;
+        if registered.members.is_empty() {
+            self.families.remove(name);
+            self.series.retain(|_, family| family != name);
+        }
+        is_removed
+    }
+
+    pub(super) fn push_collector(&mut self, collector: RegisteredCollector) {
+        self.collectors.push(collector);
+    }
+
+    pub(super) fn gather(&self) -> Gathered {
+        let mut families = Vec::with_capacity(self.families.len());
+        for (name, registered) in &self.families {
+            families.push(registered.gather(name));
+        }
+        if self.collectors.is_empty() {
+            let conflicts = Vec::new();
+            return Gathered { families, conflicts };
+        }
+        for registered in &self.collectors {
+            registered.collect(&mut families);
+        }
+        // Stable, so that what is registered stays in front.
+        families.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut gathered = Gathered::default();
+        for family in families {
+            gathered.push(family);
+        }
+        gathered.drop_duplicates();
+        gathered
+    }
+}
+
+impl Gathered {
+    fn push(&mut self, mut family: MetricFamily) {
+        if family.name.is_empty() {
+            self.conflicts.push(GatherConflict::Nameless);
+            return;
+        }
+        match self.families.last_mut().filter(|last| last.name == family.name) {
+            Some(last) if last.kind == family.kind => last.metrics.append(&mut family.metrics),
+            Some(last) => self.conflicts.push(GatherConflict::Kind {
+                name: family.name,
+                kept: last.kind.as_openmetrics_str(),
+                left_out: family.kind.as_openmetrics_str(),
+            }),
+            None => self.families.push(family),
+        }
+    }
+
+    fn drop_duplicates(&mut self) {
+        let conflicts = &mut self.conflicts;
+        for family in &mut self.families {
+            let mut seen = HashSet::with_capacity(family.metrics.len());
+            family.metrics.retain(|metric| {
+                let is_new = seen.insert((metric.labels.clone(), metric.timestamp_ms));
+                if !is_new {
+                    conflicts.push(GatherConflict::Duplicate {
+                        name: family.name.clone(),
+                        labels: metric.labels.clone(),
+                    });
+                }
+                is_new
+            });
+        }
+    }
+}
+
+impl Registered {
+    fn gather(&self, name: &str) -> MetricFamily {
+        let Description { kind, help, .. } = &self.description;
+        let mut family = MetricFamily::new(name, *kind, help.as_str());
+        unit_of(name, *kind).clone_into(&mut family.unit);
+        for (labels, collect) in &self.members {
+            collect(name, labels, &mut family.metrics);
+        }
+        family
+    }
+
+    /// In what something to be registered under the same name differs too much, or not enough.
+    fn difference(&self, description: &Description, labels: &Labels) -> Option<String> {
+        let own = &self.description;
+        if own.kind != description.kind {
+            return Some(format!("as a {}", own.kind.as_openmetrics_str()));
+        }
+        if own.help != description.help {
+            return Some(format!("with the help {:?}", own.help));
+        }
+        if own.label_names != description.label_names {
+            return Some(format!("with the labels {:?}", own.label_names));
+        }
+        let is_same = |(other, _): &(Labels, CollectMetrics)| other == labels;
+        let has_same = self.members.iter().any(is_same);
+        has_same.then(|| "with the same labels".to_owned())
+    }
+}
+
+impl RegisteredCollector {
+    fn collect(&self, families: &mut Vec<MetricFamily>) {
+        let mut own = Vec::new();
+        self.collector.collect(&mut own);
+        for mut family in own {
+            if !family.name.is_empty() {
+                family.name.insert_str(0, &self.prefix);
+            }
+            if !self.labels.is_empty() {
+                for metric in &mut family.metrics {
+                    metric.labels = Labels::from_pairs(self.labels.iter().chain(&metric.labels));
+                }
+            }
+            families.push(family);
+        }
+    }
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&String> = self.families.keys().collect();
+        f.debug_struct("Content")
+            .field("families", &names)
+            .field("collectors", &self.collectors.len())
+            .finish()
+    }
+}
