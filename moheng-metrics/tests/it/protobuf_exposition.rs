@@ -3,6 +3,7 @@
 use moheng_metrics::exposition::{Format, ProtobufParser, parse, write};
 use moheng_metrics::histogram::{BucketSpan, FloatHistogram, HistogramLayout, IntegerHistogram, ResetHint};
 use moheng_metrics::protobuf::ProtobufError;
+use moheng_metrics::testing::check_protobuf_exposition;
 use moheng_metrics::{
     Bucket, EscapingScheme, Exemplar, ExposedNativeHistogram, HistogramMetric, Labels, METRIC_NAME, Metric,
     MetricFamily, MetricKind, MetricValue, Quantile, SummaryMetric,
@@ -359,17 +360,7 @@ proptest! {
     #[test]
     fn damage_is_refused(families in vec(family(), 1..3), (changes, cut) in damage()) {
         let bytes = damaged(&page(&families), &changes, cut);
-        for family in ProtobufParser::new(&bytes).flatten() {
-            let metrics = family.metrics().count();
-            prop_assert!(family.to_family().is_err() || family.metrics().filter_map(Result::ok).count() == metrics);
-            for metric in family.metrics().flatten() {
-                let _ = (metric.labels(), metric.number());
-            }
-        }
-        // What can be read can be written and read again.
-        if let Ok(families) = read(&bytes) {
-            prop_assert!(read(&page(&families)).is_ok());
-        }
+        check_protobuf_exposition(&bytes);
     }
 }
 

@@ -6,6 +6,7 @@ use moheng_metrics::protobuf::ProtobufError;
 use moheng_metrics::remote_write::{
     OutgoingSeries, WriteDecoder, WriteEncoder, WriteItem, WriteMessage, WriteSample,
 };
+use moheng_metrics::testing::check_remote_write;
 use moheng_metrics::{
     ExposedNativeHistogram, Labels, Metadata, STALE_NAN, SymbolTable, ValidationScheme, decode_snappy,
     encode_snappy,
@@ -200,11 +201,13 @@ proptest! {
         (changes, cut) in damage(),
     ) {
         let request = damaged(&encode(WriteMessage::V1, &series, &[]), &changes, cut);
+        check_remote_write(WriteMessage::V1, &request);
         let ours = decode_anything(WriteMessage::V1, &request);
         if let (Ok(items), Ok(message)) = (&ours, v1::Request::decode(request.as_slice())) {
             prop_assert_eq!(*items, message.timeseries.len() + message.metadata.len());
         }
         let request = damaged(&encode(WriteMessage::V2, &series, &[]), &changes, cut);
+        check_remote_write(WriteMessage::V2, &request);
         let ours = decode_anything(WriteMessage::V2, &request);
         if let (Ok(items), Ok(message)) = (&ours, v2::Request::decode(request.as_slice())) {
             prop_assert_eq!(*items, message.timeseries.len());
