@@ -3,6 +3,7 @@
 mod contract;
 mod exposition;
 mod histograms;
+mod instrument;
 mod labels;
 mod messages;
 mod otlp;
