@@ -216,7 +216,12 @@ fn comment<'a>(scanner: &mut Scanner<'a>) -> Result<Option<TextEntry<'a>>, Parse
     if !scanner.eat(b' ') {
         return Err(scanner.expected("a blank and a metric name"));
     }
+    let name_start = scanner.position();
     let name = family_name(scanner)?;
+    if let Some(index) = memchr::memchr(b'\n', scanner.since(name_start)) {
+        let message = "a line feed within a name (it is written \\n)".to_owned();
+        return Err(scanner.error_at(name_start + index, message));
+    }
     if !scanner.eat(b' ') {
         return Err(scanner.expected("a blank and a text after the metric name"));
     }

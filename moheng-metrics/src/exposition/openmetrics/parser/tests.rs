@@ -304,6 +304,10 @@ fn ends() {
 
 const WRONG_LINES: &[(&str, &str)] = &[
     (
+        "# TYPE \"a\nb\" gauge\n",
+        "1:10: a line feed within a name (it is written \\n)",
+    ),
+    (
         "\nup 1\n",
         "1:1: expected a metric name, a comment or {, found the end of the line",
     ),
