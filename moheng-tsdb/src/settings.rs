@@ -7,6 +7,7 @@ use std::time::Duration;
 use moheng_metrics::{format_duration, parse_duration_ms};
 
 use crate::Error;
+use crate::compact::Retention;
 
 /// What users tune.
 ///
@@ -19,13 +20,15 @@ use crate::Error;
 /// assert!("sometimes".parse::<WalSync>().is_err());
 /// # Ok::<(), moheng_tsdb::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Settings {
     /// When the write-ahead log is made durable.
     pub wal_sync: WalSync,
     /// A segment of the write-ahead log is ended before it grows beyond this. Default 128 MiB, as in Prometheus.
     pub wal_segment_bytes: u64,
+    /// How long and how much is kept. Everything by default.
+    pub retention: Retention,
     /// What is too much. No limits by default.
     pub limits: Limits,
     /// Whether start timestamps are stored. Without, the default, they are left out, and Prometheus 2 can read the data
@@ -39,6 +42,7 @@ impl Default for Settings {
         Self {
             wal_sync: WalSync::default(),
             wal_segment_bytes: 128 << 20,
+            retention: Retention::default(),
             limits: Limits::default(),
             start_timestamps: false,
         }

@@ -100,6 +100,8 @@ pub struct ReplayStats {
     pub samples: u64,
     /// Samples that were older than the newest of their series and were left out.
     pub out_of_order: u64,
+    /// Samples that blocks hold already.
+    pub in_blocks: u64,
     /// Samples whose series the log does not name.
     pub unknown_references: u64,
     /// Places that could not be read: damaged records, missing segments. An unfinished last write is not one.

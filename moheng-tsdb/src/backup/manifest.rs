@@ -86,7 +86,7 @@ impl Manifest {
         }
         let json: ManifestJson = serde_json::from_slice(text).map_err(|error| corrupt(error.to_string()))?;
         let files = json.files.into_iter().map(|file| {
-            if !names::is_log_file(&file.path) {
+            if !names::is_log_file(&file.path) && !names::is_block_file(&file.path) {
                 return Err(corrupt(format!("{:?} is not a file of a database", file.path)));
             }
             let crc32c = u32::from_str_radix(&file.crc32c, 16)

@@ -2,9 +2,10 @@
 
 use super::copy::{check_checksum, checksum_file, copy_files};
 use super::manifest::Manifest;
-use super::scan::Counter;
+use super::scan::{Counter, list_files};
 use super::snapshot::refuse_non_empty;
 use crate::Error;
+use crate::block::list_blocks;
 use crate::format::names;
 use crate::storage::{Directory, OpenMode, read_to_end};
 use crate::wal::LogFiles;
@@ -40,31 +41,47 @@ pub fn verify(backup: &dyn Directory) -> Result<Manifest, Error> {
     let manifest = read_manifest(backup)?;
     let log = LogFiles::list(backup).map_err(Error::io("listing the backup"))?;
     let mut counter = Counter::default();
+    let blocks = list_blocks(backup)?.blocks;
+    let mut block_files = Vec::new();
+    for block in &blocks {
+        list_files(backup, &block.ulid.to_string(), &mut block_files)?;
+    }
     for file in &manifest.files {
         let corrupt = |message: String| Error::Corrupt {
             path: file.path.clone(),
             message,
         };
-        let Some(segment) = log.in_order().find(|segment| segment.path == file.path) else {
+        let segment = log.in_order().find(|segment| segment.path == file.path);
+        let in_block = block_files.iter().find(|(path, _)| *path == file.path);
+        let size_bytes = segment.map(|segment| segment.size_bytes);
+        let Some(size_bytes) = size_bytes.or(in_block.map(|(_, size_bytes)| *size_bytes)) else {
             return Err(corrupt("it is missing".to_owned()));
         };
-        if segment.size_bytes != file.size_bytes {
+        if size_bytes != file.size_bytes {
             return Err(corrupt(format!(
-                "{} bytes, the manifest says {}",
-                segment.size_bytes, file.size_bytes
+                "{size_bytes} bytes, the manifest says {}",
+                file.size_bytes
             )));
         }
         check_checksum(file, checksum_file(backup, &file.path, file.size_bytes)?)?;
-        counter.count(backup, segment)?;
+        if let Some(segment) = segment {
+            counter.count(backup, segment)?;
+        }
     }
-    let is_extra = |path: &str| manifest.files.iter().all(|file| file.path != path);
-    if let Some(extra) = log.in_order().find(|segment| is_extra(&segment.path)) {
+    let is_extra = |path: &&String| manifest.files.iter().all(|file| file.path != **path);
+    let in_log = log.in_order().map(|segment| &segment.path);
+    let in_blocks = block_files.iter().map(|(path, _)| path);
+    if let Some(extra) = in_log.chain(in_blocks).find(is_extra) {
         return Err(Error::Corrupt {
-            path: extra.path.clone(),
+            path: extra.clone(),
             message: "it is not in the manifest".to_owned(),
         });
     }
-    let found = (counter.series.len() as u64, counter.samples);
+    let mut found = (counter.series.len() as u64, counter.samples);
+    for block in &blocks {
+        found.0 += block.stats.series;
+        found.1 += block.stats.samples;
+    }
     if found != (manifest.series_count, manifest.sample_count) {
         return Err(Error::Corrupt {
             path: names::MANIFEST.to_owned(),

@@ -12,11 +12,13 @@ use super::copy::checksum_file;
 use super::manifest::{Manifest, ManifestFile};
 use super::snapshot::Snapshot;
 use crate::Error;
+use crate::block::{BlockMeta, list_blocks};
 use crate::db::refuse_unsupported;
+use crate::format::names;
 use crate::format::wal_histograms::read_histograms;
 use crate::format::wal_record::{RecordKind, read_series, record_kind};
 use crate::format::wal_samples::{read_samples, read_started_samples};
-use crate::storage::Directory;
+use crate::storage::{Directory, list_or_empty};
 use crate::wal::{LogFiles, SegmentEvent, SegmentFile, SegmentReader};
 
 /// How often a listing is repeated when another process removes files meanwhile.
@@ -67,6 +69,7 @@ fn scan_once(directory: &dyn Directory, end: Option<(u32, u64)>) -> Result<Manif
     }
     let mut counter = Counter::default();
     let mut manifest = Manifest::default();
+    let blocks = add_blocks(directory, &mut manifest)?;
     for segment in log.in_order() {
         let whole_end = counter.count(directory, segment)?;
         // Only the last segment can be in the middle of a write; damage elsewhere is kept as it is.
@@ -80,9 +83,59 @@ fn scan_once(directory: &dyn Directory, end: Option<(u32, u64)>) -> Result<Manif
     }
     manifest.series_count = counter.series.len() as u64;
     manifest.sample_count = counter.samples;
-    manifest.start_ms = counter.range.map(|(start_ms, _)| start_ms);
-    manifest.end_ms = counter.range.map(|(_, end_ms)| end_ms);
+    for block in &blocks {
+        // A series that is in several blocks, or in the log too, counts once for each; samples that are in both count twice.
+        manifest.series_count += block.stats.series;
+        manifest.sample_count += block.stats.samples;
+    }
+    let ranges = blocks.iter().map(|block| (block.start_ms, block.end_ms - 1));
+    let range = ranges
+        .chain(counter.range)
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    manifest.start_ms = range.map(|(start_ms, _)| start_ms);
+    manifest.end_ms = range.map(|(_, end_ms)| end_ms);
     Ok(manifest)
+}
+
+/// Adds the files of all blocks and returns what the blocks say of themselves.
+fn add_blocks(directory: &dyn Directory, manifest: &mut Manifest) -> Result<Vec<BlockMeta>, Error> {
+    let listing = list_blocks(directory)?;
+    let obsolete = listing.obsolete();
+    if let Some((_, error)) = listing.damaged.into_iter().next() {
+        return Err(error);
+    }
+    let mut blocks = listing.blocks;
+    blocks.retain(|block| !obsolete.contains(&block.ulid));
+    for block in &blocks {
+        let mut files = Vec::new();
+        list_files(directory, &block.ulid.to_string(), &mut files)?;
+        for (path, size_bytes) in files {
+            manifest.files.push(ManifestFile {
+                crc32c: checksum_file(directory, &path, size_bytes)?,
+                size_bytes,
+                path,
+            });
+        }
+    }
+    Ok(blocks)
+}
+
+/// The files of a block below a directory with their sizes in bytes. What others put there is left out.
+pub(super) fn list_files(
+    directory: &dyn Directory,
+    path: &str,
+    files: &mut Vec<(String, u64)>,
+) -> Result<(), Error> {
+    let entries = list_or_empty(directory, path).map_err(Error::io(format!("listing {path}")))?;
+    for entry in entries {
+        let path = format!("{path}/{}", entry.name);
+        if entry.is_directory {
+            list_files(directory, &path, files)?;
+        } else if names::is_block_file(&path) {
+            files.push((path, entry.size_bytes));
+        }
+    }
+    Ok(())
 }
 
 /// Counts series and samples of the whole records of segments.

@@ -162,12 +162,23 @@ impl Block {
         Deleted(self.tombstones())
     }
 
+    /// The selected series, by a cursor that keeps the block open.
+    pub(crate) fn cursor(&self, select: &Select) -> Result<BlockCursor, Error> {
+        let series = if self.overlaps(select) {
+            matching(self.index(), &select.matchers)?
+        } else {
+            Vec::new()
+        };
+        Ok(BlockCursor::new(self, series, select))
+    }
+
     pub(super) fn tombstones(&self) -> Arc<Tombstones> {
         let tombstones = self.shared.tombstones.read();
         Arc::clone(&tombstones.unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn overlaps(&self, select: &Select) -> bool {
+    /// Whether the block covers a part of the selected range.
+    pub(crate) fn overlaps(&self, select: &Select) -> bool {
         self.shared.meta.start_ms <= select.end_ms && select.start_ms < self.shared.meta.end_ms
     }
 
@@ -226,12 +237,7 @@ impl Block {
 
 impl SeriesSource for Block {
     fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
-        let series = if self.overlaps(select) {
-            matching(self.index(), &select.matchers)?
-        } else {
-            Vec::new()
-        };
-        Ok(Box::new(BlockCursor::new(self, series, select)))
+        Ok(Box::new(self.cursor(select)?))
     }
 
     fn label_names(&self, select: &Select) -> Result<Vec<String>, SourceError> {

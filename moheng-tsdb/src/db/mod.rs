@@ -1,22 +1,29 @@
 //! [`Db`]: the database as its users see it.
 
+mod blocks;
 mod builder;
+mod compaction;
 mod open;
 mod replay;
 mod worker;
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moheng_metrics::{
-    AppendBatch, Appended, SampleSink, Select, SeriesCursor, SeriesSource, SinkError, SourceError,
+    AppendBatch, Appended, SampleSink, Select, SeriesCursor, SeriesOrder, SeriesSource, SinkError,
+    SourceError,
 };
 
+use blocks::Blocks;
 pub use builder::DbBuilder;
+pub use compaction::Compacted;
 pub(crate) use open::refuse_unsupported;
 use worker::Worker;
 
 use crate::backup::{self, Snapshot};
+use crate::compact::Retention;
 use crate::head::Head;
 use crate::query::HeadCursor;
 use crate::storage::{Directory, File, RealDirectory};
@@ -53,19 +60,26 @@ use crate::{Error, ReplayStats, Settings, Stats, WalStats};
 #[derive(Debug)]
 pub struct Db {
     shared: Arc<Shared>,
-    worker: Mutex<Option<Worker>>,
+    workers: Mutex<Vec<Worker>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     directory: Arc<dyn Directory>,
     head: Head,
+    blocks: Blocks,
     /// `None` when read-only.
     wal: Option<Wal>,
     /// Held until the database is closed or dropped.
     lock: Mutex<Option<Arc<dyn File>>>,
     replay: ReplayStats,
     clock: Arc<dyn moheng_metrics::Clock>,
+    /// Held by whoever moves samples between head and blocks.
+    compaction: Mutex<()>,
+    retention: Retention,
+    segment_bytes: u64,
+    has_starts: bool,
+    ulid_count: AtomicU64,
 }
 
 impl Db {
@@ -86,9 +100,17 @@ impl Db {
         DbBuilder::new(directory)
     }
 
-    /// The timestamps of the oldest and the newest sample in milliseconds.
+    /// The timestamps of the oldest and the newest sample in milliseconds. Of blocks, the range that they cover.
     pub fn time_range(&self) -> Option<(i64, i64)> {
-        self.shared.head.time_range()
+        let blocks = self.shared.blocks.current();
+        let ranges = blocks.blocks().iter().map(|block| {
+            let meta = block.meta();
+            (meta.start_ms, meta.end_ms - 1)
+        });
+        let all = ranges.chain(self.shared.head.time_range());
+        all.reduce(|(start_ms, end_ms), (other_start_ms, other_end_ms)| {
+            (start_ms.min(other_start_ms), end_ms.max(other_end_ms))
+        })
     }
 
     /// What the database counts.
@@ -137,12 +159,22 @@ impl Db {
         backup::scan(Arc::clone(&shared.directory), end.transpose()?, &*shared.clock)
     }
 
-    /// Decodes every chunk in memory and checks that the label index fits the series.
+    /// Decodes every chunk in memory and checks that the label index fits the series, and re-reads every block: checksums,
+    /// cross-references, samples.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] with the first thing that does not fit.
     pub fn verify(&self) -> Result<(), Error> {
+        for block in self.shared.blocks.current().blocks() {
+            let report = block.verify()?;
+            if let Some(message) = report.problems.first() {
+                return Err(Error::Corrupt {
+                    path: block.meta().ulid.to_string(),
+                    message: message.clone(),
+                });
+            }
+        }
         self.shared.head.verify().map_err(|message| Error::Corrupt {
             path: "memory".to_owned(),
             message,
@@ -155,8 +187,8 @@ impl Db {
     ///
     /// When a sync failed, now or earlier.
     pub fn close(&self) -> Result<(), Error> {
-        let worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(worker);
+        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(workers);
         let outcome = self.shared.wal.as_ref().map_or(Ok(()), Wal::close);
         self.shared
             .lock
@@ -177,16 +209,27 @@ impl Drop for Db {
 
 impl SeriesSource for Db {
     fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
-        let capture = self.shared.head.capture(select);
-        Ok(Box::new(HeadCursor::new(capture, select.start_ms)))
+        // The head first: what moves into a block meanwhile is then in one of them, or in both.
+        let capture = |select: &Select| HeadCursor::new(self.shared.head.capture(select), select.start_ms);
+        if !self.shared.blocks.any_overlaps(select) {
+            return Ok(Box::new(capture(select)));
+        }
+        let mut ordered = select.clone();
+        ordered.order = SeriesOrder::ByLabels;
+        let head = capture(&ordered);
+        self.shared.blocks.select_with(head, &ordered)
     }
 
     fn label_names(&self, select: &Select) -> Result<Vec<String>, SourceError> {
-        Ok(self.shared.head.label_names(select))
+        let head = self.shared.head.label_names(select);
+        let blocks = self.shared.blocks.current().label_names(select)?;
+        Ok(merge_texts(head, blocks, select))
     }
 
     fn label_values(&self, name: &str, select: &Select) -> Result<Vec<String>, SourceError> {
-        Ok(self.shared.head.label_values(name, select))
+        let head = self.shared.head.label_values(name, select);
+        let blocks = self.shared.blocks.current().label_values(name, select)?;
+        Ok(merge_texts(head, blocks, select))
     }
 }
 
@@ -200,6 +243,16 @@ impl SampleSink for Db {
         let wal = self.shared.wal.as_ref().ok_or_else(read_only)?;
         Ok(wal.sync_as_promised()?)
     }
+}
+
+/// Both, ascending and without duplicates, up to the limit.
+fn merge_texts(head: Vec<String>, blocks: Vec<String>, select: &Select) -> Vec<String> {
+    let mut all = head;
+    all.extend(blocks);
+    all.sort_unstable();
+    all.dedup();
+    all.truncate(select.limit.unwrap_or(usize::MAX));
+    all
 }
 
 fn read_only() -> SinkError {

@@ -1,16 +1,22 @@
 //! Opening: look, lock, read the log, set damage aside.
 
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use super::blocks::Blocks;
 use super::replay::read_log;
 use super::{Db, DbBuilder, Shared, Worker};
 use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
 use crate::head::Head;
-use crate::storage::{Directory, Entry, File, OpenMode, list_or_empty};
+use crate::storage::{Directory, File, OpenMode, list_or_empty};
 use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, remove_unfinished, repair_segment};
 use crate::{Error, ReplayStats, WalSync};
+
+/// How often to look whether there is something to compact.
+const COMPACTION_INTERVAL: Duration = Duration::from_mins(1);
 
 pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let settings = &builder.settings;
@@ -28,7 +34,11 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         Some(prepare(&**directory)?)
     };
 
+    let blocks = Blocks::open(directory)?;
     let head = Head::new(settings.limits).with_starts(settings.start_timestamps);
+    if let Some(start_ms) = blocks.head_start_ms() {
+        head.refuse_before(start_ms);
+    }
     let begin = builder.clock.monotonic();
     let read = read_log(&**directory, &head)?;
     let mut replay = read.stats;
@@ -54,33 +64,55 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let shared = Arc::new(Shared {
         directory: Arc::clone(directory),
         head,
+        blocks,
         wal,
         lock: Mutex::new(lock),
         replay,
         clock: Arc::clone(&builder.clock),
+        compaction: Mutex::default(),
+        retention: settings.retention,
+        segment_bytes: settings.wal_segment_bytes,
+        has_starts: settings.start_timestamps,
+        ulid_count: AtomicU64::new(0),
     });
-    let worker = match settings.wal_sync {
-        WalSync::Interval(interval) if builder.has_worker && !builder.is_read_only => {
-            Some(Worker::start(interval, Arc::clone(&shared))?)
-        }
-        _ => None,
+    if !builder.is_read_only {
+        shared.clean_blocks()?;
+    }
+    let workers = if builder.has_worker && !builder.is_read_only {
+        start_workers(&shared, settings.wal_sync)?
+    } else {
+        Vec::new()
     };
     Ok(Db {
         shared,
-        worker: Mutex::new(worker),
+        workers: Mutex::new(workers),
     })
+}
+
+fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, Error> {
+    let compacting = Arc::clone(shared);
+    let mut workers = vec![Worker::start(
+        "moheng-compaction",
+        COMPACTION_INTERVAL,
+        move || {
+            if let Err(error) = compacting.compact() {
+                tracing::error!(%error, "compaction failed; it is tried again");
+            }
+        },
+    )?];
+    if let WalSync::Interval(interval) = policy {
+        let syncing = Arc::clone(shared);
+        workers.push(Worker::start("moheng-wal-sync", interval, move || {
+            // A failure poisons the log, which logs it and refuses every later append.
+            let _ = syncing.wal.as_ref().map_or(Ok(()), Wal::sync_in_background);
+        })?);
+    }
+    Ok(workers)
 }
 
 /// Looks for what would be lost or hidden if this version used the directory.
 pub(crate) fn refuse_unsupported(directory: &dyn Directory) -> Result<(), Error> {
     let entries = list_or_empty(directory, "").map_err(Error::io("listing the data directory"))?;
-    let is_block = |entry: &&Entry| entry.is_directory && names::is_block(&entry.name);
-    if let Some(block) = entries.iter().find(is_block) {
-        return Err(Error::Unsupported(format!(
-            "the data directory holds blocks ({} and perhaps others), which this version cannot read",
-            block.name
-        )));
-    }
     if entries.iter().any(|entry| entry.name == names::RESTORE_MARKER) {
         return Err(Error::Invalid(format!(
             "a restore into the data directory has not finished (it holds {}); empty it and restore again",

@@ -1,12 +1,10 @@
-//! [`Worker`]: the thread that makes the log durable at intervals.
+//! [`Worker`]: a thread that does something at intervals.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::Shared;
 use crate::Error;
-use crate::wal::Wal;
 
 /// A thread that is stopped and joined when this is dropped.
 #[derive(Debug)]
@@ -22,13 +20,18 @@ struct Stop {
 }
 
 impl Worker {
-    pub(super) fn start(interval: Duration, shared: Arc<Shared>) -> Result<Self, Error> {
+    /// Calls `work` after each `interval`, on a thread with this name.
+    pub(super) fn start(
+        name: &str,
+        interval: Duration,
+        work: impl Fn() + Send + 'static,
+    ) -> Result<Self, Error> {
         let stop = Arc::new(Stop::default());
         let seen = Arc::clone(&stop);
         let thread = thread::Builder::new()
-            .name("moheng-wal-sync".to_owned())
-            .spawn(move || run(interval, &shared, &seen))
-            .map_err(Error::io("starting the thread that syncs the write-ahead log"))?;
+            .name(name.to_owned())
+            .spawn(move || run(interval, work, &seen))
+            .map_err(Error::io(format!("starting the thread {name}")))?;
         Ok(Self {
             stop,
             thread: Some(thread),
@@ -40,15 +43,16 @@ impl Drop for Worker {
     fn drop(&mut self) {
         *self.stop.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.stop.changed.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that syncs the write-ahead log panicked");
+        if let Some(thread) = self.thread.take() {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                tracing::error!(thread = name, "a thread of the database panicked");
+            }
         }
     }
 }
 
-fn run(interval: Duration, shared: &Shared, stop: &Stop) {
+fn run(interval: Duration, work: impl Fn(), stop: &Stop) {
     let mut is_set = stop.is_set.lock().unwrap_or_else(PoisonError::into_inner);
     while !*is_set {
         is_set = stop
@@ -60,8 +64,7 @@ fn run(interval: Duration, shared: &Shared, stop: &Stop) {
             return;
         }
         drop(is_set);
-        // A failure poisons the log, which logs it and refuses every later append.
-        let _ = shared.wal.as_ref().map_or(Ok(()), Wal::sync_in_background);
+        work();
         is_set = stop.is_set.lock().unwrap_or_else(PoisonError::into_inner);
     }
 }

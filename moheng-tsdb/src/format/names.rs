@@ -122,6 +122,17 @@ pub(crate) fn is_block(name: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'H' | b'J' | b'K' | b'M' | b'N' | b'P'..=b'T' | b'V'..=b'Z'))
 }
 
+/// Whether `path` is that of a file of a block: of its description, index, deletions or chunks.
+pub(crate) fn is_block_file(path: &str) -> bool {
+    let Some((block, file)) = path.split_once('/') else {
+        return false;
+    };
+    let is_chunk_file = |name: &str| name.len() == 6 && name.bytes().all(|byte| byte.is_ascii_digit());
+    is_block(block)
+        && (matches!(file, "meta.json" | "index" | "tombstones")
+            || file.strip_prefix("chunks/").is_some_and(is_chunk_file))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,7 +147,11 @@ mod tests {
             chunk_snapshot_place("chunk_snapshot.000012.0000001234"),
             Some((12, 1234))
         );
-        for name in ["chunk_snapshot.000012", "chunk_snapshot.000012.+1", "chunk_snapshot.12.3.tmp"] {
+        for name in [
+            "chunk_snapshot.000012",
+            "chunk_snapshot.000012.+1",
+            "chunk_snapshot.12.3.tmp",
+        ] {
             assert_eq!(chunk_snapshot_place(name), None, "{name}");
         }
         assert_eq!(segment_number("00000012"), Some(12));
@@ -152,5 +167,14 @@ mod tests {
         assert!(!is_block("01BKGV7JBM69T2G1BGBGM6KB1I"));
         assert!(!is_block("01BKGV7JBM69T2G1BGBGM6KB12.tmp"));
         assert!(!is_block("chunks_head"));
+        for (path, expected) in [
+            ("01BKGV7JBM69T2G1BGBGM6KB12/meta.json", true),
+            ("01BKGV7JBM69T2G1BGBGM6KB12/chunks/000001", true),
+            ("01BKGV7JBM69T2G1BGBGM6KB12/chunks/../000001", false),
+            ("01BKGV7JBM69T2G1BGBGM6KB12/other", false),
+            ("wal/meta.json", false),
+        ] {
+            assert_eq!(is_block_file(path), expected, "{path}");
+        }
     }
 }

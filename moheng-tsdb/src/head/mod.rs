@@ -32,7 +32,7 @@ use index::LabelIndex;
 use isolation::Isolation;
 use page::Page;
 pub(crate) use replay::{Replay, ReplayCounts};
-pub(crate) use truncate::Truncated;
+pub(crate) use series::BLOCK_RANGE_MS;
 use stats::HeadCounters;
 
 use crate::Limits;
@@ -61,6 +61,8 @@ pub(crate) struct Head {
     stores_starts: bool,
     /// Older samples are not taken: they belong to blocks.
     valid_from_ms: AtomicI64,
+    /// Further references under which the log knows series, from before the last start.
+    aliases: Mutex<Vec<(u64, SeriesId)>>,
 }
 
 impl Head {
@@ -77,6 +79,7 @@ impl Head {
             time_range: TimeRange::default(),
             stores_starts: false,
             valid_from_ms: AtomicI64::new(i64::MIN),
+            aliases: Mutex::default(),
         }
     }
 

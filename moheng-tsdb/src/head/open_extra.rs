@@ -3,7 +3,7 @@
 use moheng_metrics::HistogramValue;
 use moheng_metrics::histogram::ResetHint;
 
-use super::series::CHUNK_RANGE_MS;
+use super::series::BLOCK_RANGE_MS;
 use crate::chunk::cut::{
     OpenChunk, TARGET_BYTES, TARGET_SAMPLES, is_full_of_histograms, plan_end_of_histograms, range_end_ms,
 };
@@ -79,7 +79,7 @@ impl OpenExtra {
         Self {
             chunk,
             start_ms,
-            range_end_ms: range_end_ms(start_ms, CHUNK_RANGE_MS),
+            range_end_ms: range_end_ms(start_ms, BLOCK_RANGE_MS),
             planned_end_ms: None,
             value_bits,
         }

@@ -40,6 +40,8 @@ pub(crate) struct ReplayCounts {
     pub(crate) samples: u64,
     /// Older than, or at the time of, the newest sample of their series with another value.
     pub(crate) out_of_order: u64,
+    /// Older than what the head takes: blocks hold them.
+    pub(crate) in_blocks: u64,
     pub(crate) unknown_references: u64,
     pub(crate) new_chunks: u64,
     /// A kind of record that was met, is not supported yet, and cannot be left out.
@@ -185,6 +187,7 @@ impl Replay<'_> {
 
     fn add_all<V: Value>(&mut self, samples: impl Iterator<Item = Logged<V>>) {
         let pages = self.head.pages();
+        let valid_from_ms = self.head.valid_from_ms();
         let mut current: Option<OpenPage<'_>> = None;
         let (mut start_ms, mut end_ms) = self.time_range.unwrap_or((i64::MAX, i64::MIN));
         let counts = &mut self.counts;
@@ -194,6 +197,10 @@ impl Replay<'_> {
                 timestamp_ms,
                 start_ms: sample_start_ms,
             } = sample.place;
+            if timestamp_ms < valid_from_ms {
+                counts.in_blocks += 1;
+                continue;
+            }
             let id = if reference < DENSE_REFERENCES {
                 self.dense.get(reference as usize).copied()
             } else {
@@ -229,6 +236,16 @@ impl Replay<'_> {
     }
 
     fn set_reference(&mut self, reference: u64, id: SeriesId) {
+        let (number, slot) = place(id);
+        let page = self.head.pages().get(number).cloned();
+        let is_first = page.is_some_and(|page| {
+            let tails = page.tails();
+            tails.get(slot).is_some_and(|tail| tail.reference == reference)
+        });
+        if !is_first {
+            let mut aliases = self.head.aliases.lock().unwrap_or_else(PoisonError::into_inner);
+            aliases.push((reference, id));
+        }
         if reference >= DENSE_REFERENCES {
             self.sparse.insert(reference, id);
             return;

@@ -10,7 +10,7 @@ use crate::chunk::cut::{OpenChunk, is_full_of_floats, plan_end_of_floats, range_
 use crate::chunk::{Encoding, XorAppender};
 
 /// No chunk goes past a multiple of this, so that chunks never cross the borders of two-hour blocks.
-pub(super) const CHUNK_RANGE_MS: i64 = 2 * 60 * 60 * 1000;
+pub(crate) const BLOCK_RANGE_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// What an append is checked against and logged with; guarded apart from the samples, so that queries never wait for the
 /// log.
@@ -146,7 +146,7 @@ impl Series {
         }
         if self.open.sample_count() == 0 {
             self.open_start_ms = timestamp_ms;
-            self.open_planned_end_ms = range_end_ms(timestamp_ms, CHUNK_RANGE_MS);
+            self.open_planned_end_ms = range_end_ms(timestamp_ms, BLOCK_RANGE_MS);
         }
         self.open.push(timestamp_ms, value);
         is_full
@@ -284,7 +284,7 @@ mod tests {
     fn chunks_end_at_block_borders() {
         let mut series = Series::default();
         for number in -3..3 {
-            series.push(number * CHUNK_RANGE_MS / 2, 1.0);
+            series.push(number * BLOCK_RANGE_MS / 2, 1.0);
         }
         assert_eq!(chunk_lengths(&series), [1, 2, 2]);
     }

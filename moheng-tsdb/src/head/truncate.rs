@@ -1,7 +1,10 @@
 //! Dropping what blocks hold: old chunks first, then the series that are left without samples.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+
+use foldhash::fast::FixedState;
 
 use super::page::{PAGE_SERIES, place};
 use super::series::Series;
@@ -99,6 +102,25 @@ impl Head {
             self.free_pages(&removed);
         }
         removed.len()
+    }
+
+    /// The references under which the log knows the series there are.
+    pub(crate) fn logged_references(&self) -> HashSet<u64, FixedState> {
+        let mut references = HashSet::default();
+        let pages = self.pages().clone();
+        for page in &pages {
+            let tails = page.tails();
+            let alive = tails.iter().filter(|tail| tail.is_logged && !tail.is_removed);
+            references.extend(alive.map(|tail| tail.reference));
+        }
+        let mut aliases = self.aliases.lock().unwrap_or_else(PoisonError::into_inner);
+        aliases.retain(|&(_, id)| {
+            let (page, slot) = place(id);
+            let tails = pages.get(page).map(|page| page.tails());
+            tails.is_some_and(|tails| tails.get(slot).is_some_and(|tail| !tail.is_removed))
+        });
+        references.extend(aliases.iter().map(|&(reference, _)| reference));
+        references
     }
 
     /// Gives back the memory of pages all of whose series are removed. The last page still grows.

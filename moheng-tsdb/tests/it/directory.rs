@@ -69,10 +69,6 @@ fn what_cannot_be_read_is_refused_and_left_alone() {
         assert!(error.to_string().contains("nothing was changed"), "{error}");
         assert_eq!(memory.list("").unwrap(), before);
     };
-    check(
-        &["01BKGV7JBM69T2G1BGBGM6KB12/meta.json"],
-        "blocks (01BKGV7JBM69T2G1BGBGM6KB12",
-    );
     check(&["wbl/00000000"], "out-of-order samples");
     let settings = {
         let mut settings = Settings::default();
@@ -83,6 +79,21 @@ fn what_cannot_be_read_is_refused_and_left_alone() {
         .settings(settings)
         .open();
     assert!(matches!(error, Err(Error::Invalid(_))));
+}
+
+#[test]
+fn a_damaged_block_is_named_and_left_alone() {
+    let memory = MemoryDirectory::new();
+    memory.create_directory("01BKGV7JBM69T2G1BGBGM6KB12").unwrap();
+    let meta = memory.open("01BKGV7JBM69T2G1BGBGM6KB12/meta.json", OpenMode::Create);
+    meta.unwrap().append(b"x").unwrap();
+    let error = try_open(Arc::new(memory.clone()), WalSync::Os).unwrap_err();
+    assert!(
+        matches!(&error, Error::Corrupt { path, .. } if path.contains("01BKGV7JBM69T2G1BGBGM6KB12")),
+        "{error}"
+    );
+    let left = memory.list("01BKGV7JBM69T2G1BGBGM6KB12").unwrap();
+    assert_eq!((left.len(), left[0].size_bytes), (1, 1));
 }
 
 #[test]

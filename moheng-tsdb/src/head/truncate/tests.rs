@@ -5,7 +5,8 @@ use std::sync::Arc;
 use moheng_metrics::testing::ManualClock;
 use moheng_metrics::{AppendBatch, Labels, Matcher, SampleError, SampleOutcome, Select, SeriesKey};
 
-use crate::head::{Head, Truncated};
+use crate::head::Head;
+use crate::head::truncate::Truncated;
 use crate::storage::MemoryDirectory;
 use crate::wal::{Wal, WalOptions};
 use crate::{Limits, WalSync};

@@ -1,0 +1,240 @@
+//! Moving samples on: from the head into blocks, from small blocks into larger ones, and out when they are too old.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use foldhash::fast::FixedState;
+use moheng_metrics::{SampleBuffer, Select, SeriesCursor, SourceError};
+
+use super::{Db, Shared};
+use crate::Error;
+use crate::block::{BlockMeta, BlockWriter, Ulid, list_blocks, remove_block, remove_temporary};
+use crate::compact::{CompactionSettings, DiskUse, compact_blocks, plan};
+use crate::format::names;
+use crate::head::BLOCK_RANGE_MS;
+use crate::query::HeadCursor;
+use crate::wal::{Keep, LogFiles, remove_before, write_checkpoint};
+
+/// What [`Db::compact`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compacted {
+    /// Blocks written from memory.
+    pub head_blocks: u64,
+    /// Blocks made of others.
+    pub joined_blocks: u64,
+    /// Blocks removed because of the retention.
+    pub expired_blocks: u64,
+}
+
+impl Db {
+    /// Moves samples on where that is due: memory that spans more than three hours gives its oldest two hours to a block
+    /// and the log gives up what blocks hold; blocks are joined to larger ones; blocks beyond the retention are removed.
+    ///
+    /// A thread of the database does it once a minute unless [`DbBuilder::without_worker`](super::DbBuilder::without_worker) was
+    /// asked for. Appends and queries go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is full or fails, or a block is damaged. Nothing is lost: it is tried again the next time.
+    pub fn compact(&self) -> Result<Compacted, Error> {
+        self.shared.compact()
+    }
+}
+
+impl Shared {
+    pub(super) fn compact(&self) -> Result<Compacted, Error> {
+        if self.wal.is_none() {
+            return Err(Error::Unavailable("the database is open read-only".to_owned()));
+        }
+        let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compacted = Compacted::default();
+        while let Some((start_ms, end_ms)) = self.compactable() {
+            compacted.head_blocks += u64::from(self.move_to_block(start_ms, end_ms)?);
+        }
+        if compacted.head_blocks > 0 {
+            self.shorten_log()?;
+        }
+        compacted.joined_blocks = self.join_blocks()?;
+        compacted.expired_blocks = self.remove_expired()?;
+        Ok(compacted)
+    }
+
+    /// Removes what a crash left: unfinished blocks, and blocks whose samples are in others.
+    pub(super) fn clean_blocks(&self) -> Result<(), Error> {
+        let directory = &*self.directory;
+        let listing = list_blocks(directory)?;
+        for name in &listing.temporary {
+            remove_temporary(directory, name)?;
+        }
+        for block in listing.obsolete() {
+            remove_block(directory, block)?;
+        }
+        Ok(())
+    }
+
+    /// The half-open range of the next block, when memory spans one and a half of them. Samples from the future do not count: they
+    /// would shut out those of the present.
+    fn compactable(&self) -> Option<(i64, i64)> {
+        let (_, newest_ms) = self.head.time_range()?;
+        let newest_ms = newest_ms.min(self.clock.now_ms());
+        let oldest_ms = self.head.oldest_ms()?;
+        let is_due = newest_ms.saturating_sub(oldest_ms) > BLOCK_RANGE_MS + BLOCK_RANGE_MS / 2;
+        let start_ms = oldest_ms - oldest_ms.rem_euclid(BLOCK_RANGE_MS);
+        let end_ms = start_ms.checked_add(BLOCK_RANGE_MS)?;
+        (is_due && end_ms <= newest_ms).then_some((start_ms, end_ms))
+    }
+
+    /// Writes a block with the samples of a range and drops them from memory. Returns whether there were any.
+    fn move_to_block(&self, start_ms: i64, end_ms: i64) -> Result<bool, Error> {
+        self.head.refuse_before(end_ms);
+        let meta = BlockMeta::new(self.next_ulid(), start_ms, end_ms);
+        let mut writer = BlockWriter::create(Arc::clone(&self.directory), meta)?;
+        if self.has_starts {
+            writer = writer.with_start_timestamps();
+        }
+        let select = Select::new(Vec::new(), start_ms, end_ms - 1);
+        let mut cursor = HeadCursor::new(self.head.capture(&select), start_ms);
+        let mut samples = SampleBuffer::new();
+        while let Some(mut series) = cursor.next_series().map_err(|error| in_memory(&error))? {
+            samples.clear();
+            while series
+                .samples
+                .read(&mut samples)
+                .map_err(|error| in_memory(&error))?
+            {}
+            writer.add_series(&series.labels, &samples)?;
+        }
+        drop(cursor);
+        let written = writer.finish()?;
+        if let Some(meta) = &written {
+            self.blocks.add(&self.directory, meta)?;
+            tracing::info!(block = %meta.ulid, start_ms, end_ms, series = meta.stats.series, "block written");
+        }
+        let truncated = self.head.truncate(end_ms);
+        tracing::debug!(
+            chunks = truncated.chunks,
+            series = truncated.series,
+            "memory given back"
+        );
+        Ok(written.is_some())
+    }
+
+    /// Replaces the older two thirds of the full segments of the log by a checkpoint.
+    fn shorten_log(&self) -> Result<(), Error> {
+        let Some(wal) = &self.wal else {
+            return Ok(());
+        };
+        let directory = &*self.directory;
+        let (current, _) = wal.end();
+        let files = LogFiles::list(directory).map_err(Error::io(format!("listing {}", names::WAL)))?;
+        let full = files
+            .segments
+            .iter()
+            .map(|segment| segment.number)
+            .filter(|number| *number < current);
+        let Some((first, last)) = full.clone().min().zip(full.max()) else {
+            return Ok(());
+        };
+        let last = first + (last - first) * 2 / 3;
+        if last <= first {
+            return Ok(());
+        }
+        // The segments were ended before, so series that appear from now on are named in later ones.
+        let references = self.head.logged_references();
+        let keep = Keep {
+            series: &|reference| references.contains(&reference),
+            start_ms: self.head.valid_from_ms(),
+        };
+        let counts = write_checkpoint(directory, &files, last, self.segment_bytes, &keep)?;
+        remove_before(directory, last)?;
+        tracing::info!(
+            last,
+            kept_samples = counts.kept_samples,
+            "write-ahead log shortened"
+        );
+        Ok(())
+    }
+
+    /// Joins blocks while there are some to join, and returns how often.
+    fn join_blocks(&self) -> Result<u64, Error> {
+        let settings = CompactionSettings::for_retention(self.retention.time_ms);
+        let mut joined = 0;
+        loop {
+            let current = self.blocks.current();
+            let metas: Vec<BlockMeta> = current.blocks().iter().map(crate::block::Block::meta).collect();
+            let chosen = plan(&metas, &settings);
+            if chosen.is_empty() {
+                return Ok(joined);
+            }
+            let inputs = current
+                .blocks()
+                .iter()
+                .filter(|block| chosen.contains(&block.meta().ulid));
+            let inputs: Vec<_> = inputs.cloned().collect();
+            match compact_blocks(&self.directory, &inputs, self.next_ulid()) {
+                Ok(meta) => {
+                    self.blocks.replace(&self.directory, &chosen, meta.as_ref())?;
+                    for block in chosen {
+                        remove_block(&*self.directory, block)?;
+                    }
+                    joined += 1;
+                }
+                Err(error @ Error::Corrupt { .. }) => {
+                    tracing::error!(%error, blocks = ?chosen, "a damaged block is left alone");
+                    for block in &inputs {
+                        block.mark_failed()?;
+                    }
+                    self.blocks.reopen(&self.directory, &chosen)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Removes the blocks beyond the retention and returns how many.
+    fn remove_expired(&self) -> Result<u64, Error> {
+        let current = self.blocks.current();
+        let sizes: Vec<(BlockMeta, u64)> = current
+            .blocks()
+            .iter()
+            .map(|block| (block.meta(), block.size_bytes()))
+            .collect();
+        let disk = DiskUse {
+            other_bytes: self.wal.as_ref().map_or(0, |wal| wal.stats().size_bytes),
+            disk_bytes: 0,
+        };
+        let expired = self.retention.expired(&sizes, disk);
+        if expired.is_empty() {
+            return Ok(0);
+        }
+        self.blocks.replace(&self.directory, &expired, None)?;
+        for &block in &expired {
+            remove_block(&*self.directory, block)?;
+            tracing::info!(%block, "block removed: beyond the retention");
+        }
+        Ok(expired.len() as u64)
+    }
+
+    /// A name no other block has: of this millisecond, told apart by the time since the start and a count.
+    fn next_ulid(&self) -> Ulid {
+        let mut hasher = FixedState::default().build_hasher();
+        hasher.write_u128(self.clock.monotonic().as_nanos());
+        hasher.write_u64(self.ulid_count.fetch_add(1, Ordering::Relaxed));
+        let high = hasher.finish();
+        hasher.write_u64(high);
+        Ulid::new(
+            self.clock.now_ms(),
+            u128::from(high) << 64 | u128::from(hasher.finish()),
+        )
+    }
+}
+
+/// Chunks in memory are whole; if one is not, it must not be given up.
+fn in_memory(error: &SourceError) -> Error {
+    Error::Corrupt {
+        path: "memory".to_owned(),
+        message: error.to_string(),
+    }
+}
