@@ -1,17 +1,20 @@
 //! `/metrics`: what moheng says about itself.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use moheng_metrics::exposition::{self, Format};
 use moheng_metrics::{MetricFamily, MetricKind};
 
 use super::api::COMPATIBLE_VERSION;
-use super::body::{accepts_gzip, respond};
+use super::body::accepts_gzip;
 use super::server::Server;
 use crate::app::{database_families, process_families, scrape_families};
 
@@ -21,21 +24,27 @@ pub(super) async fn own_metrics(State(server): State<Arc<Server>>, headers: Head
     let answer = exposition::negotiate(accept.unwrap_or_default(), &Format::ALL);
     let mut page = Vec::new();
     exposition::write(answer.format, answer.escaping, &own_families(&server), &mut page);
-    let content_type = HeaderValue::from_str(&answer.content_type())
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    match String::from_utf8(page) {
-        Ok(text) => {
-            let mut text = Some(text);
-            let pages = Box::new(move |out: &mut String| text.take().map(|text| *out = text).is_some());
-            respond(StatusCode::OK, content_type, accepts_gzip(&headers), pages)
-        }
-        // Only the protobuf format is not text.
-        Err(binary) => {
-            let mut response = Response::new(Body::from(binary.into_bytes()));
-            response.headers_mut().insert(CONTENT_TYPE, content_type);
-            response
-        }
+    let compressed = accepts_gzip(&headers).then(|| compress(&page)).flatten();
+    let is_compressed = compressed.is_some();
+    let mut response = Response::new(Body::from(compressed.unwrap_or(page)));
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_str(&answer.content_type());
+    headers.insert(
+        CONTENT_TYPE,
+        content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    );
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
+    response
+}
+
+/// A page as gzip; `None` when that fails, which writing to memory does not.
+fn compress(page: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(page).ok()?;
+    encoder.finish().ok()
 }
 
 /// All families, as `/metrics` and the in-process job show them.
@@ -48,7 +57,7 @@ pub(crate) fn own_families(server: &Server) -> Vec<MetricFamily> {
         f64::from(u8::from(server.is_ready())),
     ));
     families.extend(process_families());
-    families.extend(server.statistics.registry.gather());
+    families.extend(server.statistics.registry.gather().families);
     if let Ok(db) = server.db() {
         families.extend(database_families(&db.stats()));
     }
