@@ -14,6 +14,7 @@ use std::sync::Arc;
 use moheng_collect::{ScrapeManager, ScrapeSettings};
 use moheng_metrics::{Clock, SampleSink};
 use moheng_promql::{Engine, EngineSettings};
+use moheng_tsdb::compact::Retention;
 use moheng_tsdb::storage::RealDirectory;
 use moheng_tsdb::{Db, Settings};
 use tokio::net::TcpListener;
@@ -26,7 +27,7 @@ pub(crate) use logging::start_logging;
 pub(crate) use process::process_families;
 pub(crate) use scrape_metrics::scrape_families;
 
-use crate::args::{RunArgs, WebArgs};
+use crate::args::{RunArgs, StorageArgs, WebArgs};
 use crate::config::Config;
 use crate::http::{self, ConnectionLimits, Server, ServerSettings};
 
@@ -138,6 +139,7 @@ async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>
     let path = args.storage.path.clone();
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
+    settings.retention = retention(&args.storage);
     let start = clock.monotonic();
     let db_clock = Arc::clone(clock);
     let opened = spawn_blocking(move || open_at(&path, settings, db_clock)).await;
@@ -146,6 +148,16 @@ async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>
     let series = db.stats().head.series;
     info!(path = %args.storage.path.display(), series, seconds, "database opened");
     Ok(Arc::new(db))
+}
+
+/// 0 is no limit.
+fn retention(args: &StorageArgs) -> Retention {
+    let time_ms = args.retention_time.as_millis() as i64;
+    Retention {
+        time_ms: (time_ms > 0).then_some(time_ms),
+        size_bytes: Some(args.retention_size_bytes).filter(|size_bytes| *size_bytes > 0),
+        disk_percentage: None,
+    }
 }
 
 fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db, AppError> {

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
 pub(crate) use query::{OutputFormat, QueryArgs};
-pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, WebArgs};
+pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
 
 /// The server that commands talk to unless told otherwise.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:9090";

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use moheng_tsdb::WalSync;
 
-use super::values::{parse_duration, parse_positive};
+use super::values::{parse_duration, parse_duration_or_zero, parse_positive, parse_size_bytes};
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -49,6 +49,26 @@ pub(crate) struct StorageArgs {
         default_value = "interval=1s"
     )]
     pub(crate) wal_sync: WalSync,
+
+    /// How long samples are kept, such as 30d or 1y; 0 keeps them for ever.
+    #[arg(
+        long = "storage.tsdb.retention.time",
+        env = "MOHENG_STORAGE_TSDB_RETENTION_TIME",
+        value_name = "DURATION",
+        default_value = "15d",
+        value_parser = parse_duration_or_zero
+    )]
+    pub(crate) retention_time: Duration,
+
+    /// How much space samples may take, such as 512MB or 20GB (powers of 1024); 0 is no limit.
+    #[arg(
+        long = "storage.tsdb.retention.size",
+        env = "MOHENG_STORAGE_TSDB_RETENTION_SIZE",
+        value_name = "SIZE",
+        default_value = "0",
+        value_parser = parse_size_bytes
+    )]
+    pub(crate) retention_size_bytes: u64,
 }
 
 /// Who may reach the server, and what they may do.
