@@ -1,3 +1,5 @@
+//! Merging is compared with sorting everything.
+
 use std::collections::BTreeMap;
 
 use moheng_metrics::histogram::{FloatHistogram, HistogramLayout, ResetHint};
