@@ -29,11 +29,6 @@ fn sums(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(SERIES));
     for (name, shared) in [("one layout", true), ("many layouts and schemas", false)] {
         let histograms = fleet(shared);
-        let buckets: usize = histograms
-            .iter()
-            .map(|one| one.positive.len() + one.negative.len())
-            .sum();
-        println!("{name}: {} buckets a histogram", buckets / histograms.len());
         let mut sum = HistogramSum::new();
         group.bench_function(format!("compensated, {name}"), |bencher| {
             bencher.iter(|| {

@@ -12,7 +12,6 @@ use prost::Message;
 use std::hint::black_box;
 
 #[path = "../../moheng-metrics/tests/it/messages.rs"]
-#[expect(dead_code, reason = "the tests use all messages")]
 mod messages;
 
 #[global_allocator]
@@ -94,12 +93,12 @@ fn reading(criterion: &mut Criterion) {
     for (name, message) in [("1.0", WriteMessage::V1), ("2.0", WriteMessage::V2)] {
         let request = request(message);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| decode(message, black_box(&request)))
+            bencher.iter(|| decode(message, black_box(&request)));
         });
         group.bench_function(format!("{name} with label sets"), |bencher| {
             bencher.iter(|| decode_with_labels(message, black_box(&request)));
         });
-        let allocations = allocations_of(|| drop(black_box(decode(message, &request))));
+        let allocations = allocations_of(|| _ = black_box(decode(message, &request)));
         print_amounts(name, request.len(), allocations);
         let block = encode_snappy(&request).unwrap_or_default();
         let mut decoded = Vec::new();
@@ -155,7 +154,7 @@ fn histograms(group: &mut BenchmarkGroup<'_, WallTime>) {
     group.bench_function("2.0 of histograms", |bencher| {
         bencher.iter(|| decode(WriteMessage::V2, black_box(request)));
     });
-    let allocations = allocations_of(|| drop(black_box(decode(WriteMessage::V2, request))));
+    let allocations = allocations_of(|| _ = black_box(decode(WriteMessage::V2, request)));
     print_amounts("2.0 of histograms", request.len(), allocations);
 }
 

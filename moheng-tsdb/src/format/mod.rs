@@ -4,7 +4,10 @@ pub(crate) mod block_meta;
 mod bytes;
 mod checksum;
 pub(crate) mod chunk_file;
-#[cfg_attr(not(test), expect(dead_code, reason = "the database writes no chunk snapshots yet"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the database writes no chunk snapshots yet")
+)]
 pub(crate) mod chunk_snapshot;
 #[cfg_attr(not(test), expect(dead_code, reason = "the database maps no chunks yet"))]
 pub(crate) mod head_chunk_file;

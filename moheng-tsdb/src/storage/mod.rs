@@ -11,10 +11,10 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
 
-#[cfg(feature = "testing")]
-pub use fault::{Fault, FaultDirectory};
 pub(crate) use appender::Appender;
 pub(crate) use blob::{Blob, Window};
+#[cfg(feature = "testing")]
+pub use fault::{Fault, FaultDirectory};
 pub use memory::MemoryDirectory;
 pub use real::RealDirectory;
 
