@@ -1,36 +1,47 @@
-//! The shared vocabulary of moheng: the Prometheus data model, its exposition formats, and the two seams
-//! between what produces samples, what stores them and what queries them.
+//! Metrics as Prometheus knows them: instruments, exposition formats, wire messages, and the seams of a monitoring system.
 //!
-//! The crate is pure: it opens no file, starts no thread and awaits nothing.
+//! Everything that an exporter, a scraper, a sender of remote write or a database of metrics has in common is here, and nothing
+//! that talks to the world: the crate opens no file and no socket, starts no thread and awaits nothing. It is the base of moheng
+//! and of use without the rest of it.
 //!
-//! * [`Labels`] identify a series; [`Matcher`]s select series.
-//! * [`SeriesSource`] is the read seam: select series in a time range and decode their samples in batches.
-//! * [`SampleSink`] is the write seam: append a batch of samples, with a result per sample.
-//! * [`TextParser`] and [`write_text`] read and write the text exposition format, [`exposition`] all formats.
-//! * [`remote_write`] and [`remote_read`] are the messages between servers, which travel as Snappy blocks ([`decode_snappy`]).
-//! * [`MemorySource`] is the obvious implementation of both. Examples and tests use it, and the real
-//!   database is compared with it.
+//! The [`guide`] is the place to start: [instrument a program](guide::instrumenting), [expose it](guide::exposing),
+//! [parse a page](guide::parsing), [use native histograms](guide::native_histograms),
+//! [build a remote write request](guide::sending), [read from a series source](guide::reading).
 //!
 //! ```
-//! use moheng_metrics::{AppendBatch, Labels, Matcher, MemorySource, SampleBuffer, SampleSink, Select, SeriesSource};
+//! use std::sync::Arc;
 //!
-//! let store = MemorySource::new();
-//! let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]);
-//! let mut batch = AppendBatch::new();
-//! batch.push_labels(&labels, 15_000, 1.0);
-//! batch.push_labels(&labels, 30_000, 0.0);
-//! store.append(&batch)?;
+//! use moheng_metrics::SystemClock;
+//! use moheng_metrics::instrument::Registry;
 //!
-//! let select = Select::new(vec![Matcher::equal("__name__", "up")], 0, 60_000);
-//! let mut cursor = store.select(&select)?;
-//! let mut series = cursor.next_series()?.expect("one series matches");
-//! let mut samples = SampleBuffer::new();
-//! while series.samples.read(&mut samples)? {}
-//! assert_eq!(series.labels, labels);
-//! assert_eq!(samples.floats.timestamps_ms, [15_000, 30_000]);
-//! assert_eq!(samples.floats.values, [1.0, 0.0]);
+//! let registry = Registry::new(Arc::new(SystemClock::new()));
+//! let requests = registry.counter_family("requests_total", "Requests by method and status.", ["method", "code"])?;
+//! requests.with(["GET", "200"]).increment();
+//!
+//! // Given the Accept header of a scraper, the body and the content type of the answer.
+//! let page = registry.render("text/plain");
+//! let text = String::from_utf8(page.body)?;
+//! let lines: Vec<&str> = text.lines().collect();
+//! assert_eq!(lines, [
+//!     "# HELP requests_total Requests by method and status.",
+//!     "# TYPE requests_total counter",
+//!     "requests_total{code=\"200\",method=\"GET\"} 1",
+//! ]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What is where
+//!
+//! | to | look at |
+//! |---|---|
+//! | measure a program | [`instrument`]: [`Counter`](instrument::Counter), [`Gauge`](instrument::Gauge), [`Histogram`](instrument::Histogram), [`Family`](instrument::Family), [`Registry`](instrument::Registry) |
+//! | write, parse and negotiate pages | [`exposition`], with [`TextParser`] and [`write_text`] for the format most common |
+//! | name series and select them | [`Labels`], [`Matcher`] with RE2 patterns, [`escape_name`] |
+//! | compute with native histograms | [`histogram`] |
+//! | send and receive samples | [`remote_write`], [`remote_read`], [`otlp`], [`encode_snappy`], [`decode_snappy`] |
+//! | read samples, whatever stores them | [`SeriesSource`], the read seam: select series, decode their samples in batches |
+//! | store samples, wherever | [`SampleSink`], the write seam: append a batch, with a result per sample |
+//! | test any of it | [`MemorySource`], the obvious implementation of both seams; feature `testing` for contract suites and a manual [`Clock`] |
 
 mod clock;
 mod columns;
@@ -48,6 +59,7 @@ mod snappy;
 mod source;
 
 pub mod exposition;
+pub mod guide;
 pub mod histogram;
 pub mod instrument;
 pub mod otlp;

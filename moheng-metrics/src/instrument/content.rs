@@ -59,7 +59,7 @@ pub struct Gathered {
 #[non_exhaustive]
 pub enum GatherConflict {
     /// A family has the name of another one of another type.
-    #[error("{name} is a {kept} and a {left_out}; only the {kept} is exposed")]
+    #[error("{name} has the types {kept} and {left_out}; only the former is exposed")]
     Kind {
         /// The name.
         name: String,
@@ -210,7 +210,7 @@ impl Registered {
     fn difference(&self, description: &Description, labels: &Labels) -> Option<String> {
         let own = &self.description;
         if own.kind != description.kind {
-            return Some(format!("as a {}", own.kind.as_openmetrics_str()));
+            return Some(format!("with the type {}", own.kind.as_openmetrics_str()));
         }
         if own.help != description.help {
             return Some(format!("with the help {:?}", own.help));
@@ -248,6 +248,6 @@ impl std::fmt::Debug for Content {
         f.debug_struct("Content")
             .field("families", &names)
             .field("collectors", &self.collectors.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use hashbrown::hash_table::OccupiedEntry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::Instrument;
@@ -49,11 +50,19 @@ struct State<I, const N: usize> {
     names: [String; N],
     make: Box<dyn Fn() -> I + Send + Sync>,
     limit: usize,
-    members: RwLock<HashTable<Member<I, N>>>,
+    members: RwLock<Members<I, N>>,
     hasher: DefaultHashBuilder,
     other: I,
     overflowed: AtomicU64,
 }
+
+struct Members<I, const N: usize> {
+    by_values: HashTable<Member<I, N>>,
+    /// The same, in the order of a page; made when it is needed, and dropped when members come or go.
+    by_labels: Option<ByLabels<I>>,
+}
+
+type ByLabels<I> = Arc<[(Labels, I)]>;
 
 struct Member<I, const N: usize> {
     values: [Box<str>; N],
@@ -88,10 +97,10 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         let hash = state.hash(values);
         let is_equal = |member: &Member<I, N>| member.has(values);
         let members = state.read();
-        if let Some(member) = members.find(hash, is_equal) {
+        if let Some(member) = members.by_values.find(hash, is_equal) {
             return member.instrument.clone();
         }
-        let is_full = members.len() >= state.limit;
+        let is_full = members.by_values.len() >= state.limit;
         drop(members);
         if is_full || (N > 0 && values == [OTHER_VALUE; N]) {
             return state.overflow();
@@ -100,10 +109,10 @@ impl<I: Instrument, const N: usize> Family<I, N> {
         let instrument = (state.make)();
         let mut members = state.write();
         // Another thread may have been faster.
-        if let Some(member) = members.find(hash, is_equal) {
+        if let Some(member) = members.by_values.find(hash, is_equal) {
             return member.instrument.clone();
         }
-        if members.len() >= state.limit {
+        if members.by_values.len() >= state.limit {
             return state.overflow();
         }
         let member = Member {
@@ -112,25 +121,28 @@ impl<I: Instrument, const N: usize> Family<I, N> {
             instrument: instrument.clone(),
         };
         let hash_of = |member: &Member<I, N>| state.hash(member.values.each_ref().map(|value| &**value));
-        members.insert_unique(hash, member, hash_of);
+        members.by_labels = None;
+        members.by_values.insert_unique(hash, member, hash_of);
         instrument
     }
 
     /// Forgets the member with these values and returns whether it was there. Handles that are still held count on, unseen.
     pub fn remove(&self, values: [&str; N]) -> bool {
         let mut members = self.state.write();
-        let entry = members.find_entry(self.state.hash(values), |member| member.has(values));
-        entry.map(|entry| entry.remove()).is_ok()
+        members.by_labels = None;
+        let hash = self.state.hash(values);
+        let entry = members.by_values.find_entry(hash, |member| member.has(values));
+        entry.map(OccupiedEntry::remove).is_ok()
     }
 
     /// Forgets all members.
     pub fn clear(&self) {
-        self.state.write().clear();
+        *self.state.write() = Members::default();
     }
 
     /// How many members there are, without the one that stands in for others.
     pub fn len(&self) -> usize {
-        self.state.read().len()
+        self.state.read().by_values.len()
     }
 
     /// Whether there are no members.
@@ -157,7 +169,6 @@ impl<I: Instrument, const N: usize> Instrument for Family<I, N> {
 
     fn collect_into(&self, name: &str, labels: &Labels, metrics: &mut Vec<Metric>) {
         let state = &*self.state;
-        let first = metrics.len();
         let together = |own: &Labels| {
             if labels.is_empty() {
                 own.clone()
@@ -166,20 +177,14 @@ impl<I: Instrument, const N: usize> Instrument for Family<I, N> {
             }
         };
         // Instruments are asked without the lock: those of other crates may do anything.
-        let members: Vec<(Labels, I)> = state
-            .read()
-            .iter()
-            .map(|member| (member.labels.clone(), member.instrument.clone()))
-            .collect();
-        for (own, instrument) in &members {
+        let members = state.by_labels();
+        metrics.reserve(members.len());
+        for (own, instrument) in &*members {
             instrument.collect_into(name, &together(own), metrics);
         }
         if self.overflowed() > 0 {
             let own = state.labels([OTHER_VALUE; N]);
             state.other.collect_into(name, &together(&own), metrics);
-        }
-        if let Some(new) = metrics.get_mut(first..) {
-            new.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
     }
 
@@ -195,6 +200,36 @@ impl<I: Clone, const N: usize> State<I, N> {
         self.overflowed.fetch_add(1, Ordering::Relaxed);
         self.other.clone()
     }
+
+    fn by_labels(&self) -> ByLabels<I> {
+        if let Some(members) = &self.read().by_labels {
+            return Arc::clone(members);
+        }
+        let mut members = self.write();
+        let sorted = members.sorted();
+        members.by_labels = Some(Arc::clone(&sorted));
+        sorted
+    }
+}
+
+impl<I: Clone, const N: usize> Members<I, N> {
+    fn sorted(&self) -> ByLabels<I> {
+        let members = self.by_values.iter();
+        let mut sorted: Vec<(Labels, I)> = members
+            .map(|member| (member.labels.clone(), member.instrument.clone()))
+            .collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        sorted.into()
+    }
+}
+
+impl<I, const N: usize> Default for Members<I, N> {
+    fn default() -> Self {
+        Self {
+            by_values: HashTable::new(),
+            by_labels: None,
+        }
+    }
 }
 
 impl<I, const N: usize> State<I, N> {
@@ -206,11 +241,11 @@ impl<I, const N: usize> State<I, N> {
         Labels::from_pairs(self.names.iter().map(String::as_str).zip(values))
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashTable<Member<I, N>>> {
+    fn read(&self) -> RwLockReadGuard<'_, Members<I, N>> {
         self.members.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashTable<Member<I, N>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Members<I, N>> {
         self.members.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

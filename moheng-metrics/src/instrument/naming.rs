@@ -9,11 +9,11 @@ use crate::{METRIC_NAME, MetricKind};
 #[non_exhaustive]
 pub enum RegisterError {
     /// The name is empty, or says something that is not true of the type.
-    #[error("{name:?} cannot name a {kind}: {reason}")]
+    #[error("{name:?} cannot name a metric of type {kind}: {reason}")]
     Name {
         /// The name, with the registry's prefix.
         name: String,
-        /// What it was to name.
+        /// The type of what it was to name.
         kind: &'static str,
         /// What is wrong with it.
         reason: &'static str,

@@ -56,7 +56,7 @@ impl HistogramOptions {
         if native.max_buckets < 2 {
             return Some("a native histogram needs two buckets at least");
         }
-        if !(native.zero_threshold >= 0.0 && native.zero_threshold < f64::INFINITY) {
+        if !(0.0..f64::INFINITY).contains(&native.zero_threshold) {
             return Some("the zero threshold is negative, infinite or not a number");
         }
         let is_factor = native.bucket_factor > 1.0;

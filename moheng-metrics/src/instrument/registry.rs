@@ -32,7 +32,7 @@ use crate::{Clock, Labels, Metric, MetricKind, MetricValue};
 /// }
 /// assert_eq!(registry.gather().families[0].metrics.len(), 2);
 /// let error = registry.gauge("reads_total", "Reads.").unwrap_err();
-/// assert_eq!(error.to_string(), "\"app_reads_total\" cannot name a gauge: _total is for counters");
+/// assert_eq!(error.to_string(), "\"app_reads_total\" cannot name a metric of type gauge: _total is for counters");
 /// # Ok::<(), moheng_metrics::instrument::RegisterError>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ pub(super) struct ShardedBuckets {
     zero_threshold: f64,
     /// Of the classic buckets; empty without any.
     bounds: Box<[f64]>,
-    shards: [Padded; SHARDS],
+    shards: Box<[Padded; SHARDS]>,
 }
 
 /// On cache lines of its own, of which processors fetch pairs.
@@ -47,13 +47,13 @@ impl ShardedBuckets {
             ..options
         };
         let zero_threshold = options.zero_threshold;
-        let is_threshold = zero_threshold >= 0.0 && zero_threshold < f64::INFINITY;
+        let is_threshold = (0.0..f64::INFINITY).contains(&zero_threshold);
         let zero_threshold = if is_threshold { zero_threshold } else { 0.0 };
         let schema = schema_within(options.bucket_factor);
         let bounds = searchable(bounds);
         let empty = Content::new(schema, zero_threshold, bounds.len());
         Self {
-            shards: array::from_fn(|_| Padded(Mutex::new(empty.clone()))),
+            shards: Box::new(array::from_fn(|_| Padded(Mutex::new(empty.clone())))),
             options,
             schema,
             zero_threshold,

@@ -1,5 +1,12 @@
 //! Instruments and their registry, as a program and a scraper see them.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of tests fails by panicking"
+)]
+
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -87,7 +94,7 @@ requests_total{code="500",method="GET"} 1
     );
     assert_eq!(
         page(&registry, Format::OpenMetrics1_0_0),
-        r##"# HELP app_build What runs.
+        r#"# HELP app_build What runs.
 # TYPE app_build info
 app_build_info{version="1.2"} 1
 # HELP phase Where we are.
@@ -113,7 +120,7 @@ requests_created{code="200",method="GET"} 1700000000
 requests_total{code="500",method="GET"} 1 # {trace_id="a"} 1
 requests_created{code="500",method="GET"} 1700000000
 # EOF
-"##
+"#
     );
     for format in Format::ALL {
         let escaping = format.escaping(EscapingScheme::AllowUtf8);
@@ -198,99 +205,115 @@ fn the_page_is_in_the_format_that_was_asked_for() {
     );
 }
 
+/// What a registration was refused with.
+fn refusal<T>(result: Result<T, RegisterError>) -> String {
+    result.map(drop).unwrap_err().to_string()
+}
+
 #[test]
-fn what_cannot_be_registered_is_refused_with_a_reason() {
-    let registry = registry().with_labels([("region", "eu")]).unwrap();
-    registry.counter("taken_total", "Help.").unwrap();
-    registry.gauge_family("by_label", "Help.", ["a", "b"]).unwrap();
+fn names_that_say_what_is_not_true_are_refused() {
+    let registry = registry().with_prefix("a");
+    let check = |actual: String, expected: &str| assert_eq!(actual, expected);
+    let empty = self::registry();
+    check(
+        refusal(empty.gauge("", "Help.")),
+        "\"\" cannot name a metric of type gauge: it is empty",
+    );
+    check(
+        refusal(registry.counter("b", "Help.")),
+        "\"ab\" cannot name a metric of type counter: it does not end in _total",
+    );
+    check(
+        refusal(registry.counter_from("b", "Help.", || 1.0)),
+        "\"ab\" cannot name a metric of type counter: it does not end in _total",
+    );
+    for refused in [
+        refusal(registry.gauge("b_total", "Help.")),
+        refusal(registry.gauge_from("b_total", "Help.", || 1.0)),
+    ] {
+        check(
+            refused,
+            "\"ab_total\" cannot name a metric of type gauge: _total is for counters",
+        );
+    }
+    check(
+        refusal(registry.register("b", "Help.", Info::new([("a", "b")]))),
+        "\"ab\" cannot name a metric of type info: it does not end in _info",
+    );
+    assert_eq!(empty.gather().families, []);
+}
+
+#[test]
+fn names_that_are_taken_are_refused() {
+    let registry = registry();
+    registry.counter("hits_total", "Help.").unwrap();
+    registry.gauge_family("by_label", "Help.", ["b", "a"]).unwrap();
     registry
         .histogram("sizes", "Help.", &HistogramOptions::classic([1.0]))
         .unwrap();
-    let check = |result: Result<(), RegisterError>, expected: &str| {
-        assert_eq!(result.unwrap_err().to_string(), expected);
+    registry.gauge("later_sum", "Help.").unwrap();
+    let check = |actual: String, expected: &str| {
+        assert_eq!(actual, expected);
     };
-    let gauge = |name: &str| registry.gauge(name, "Help.").map(drop);
-    let counter = |name: &str| registry.counter(name, "Help.").map(drop);
-    let labels = |labels: [&str; 2]| registry.gauge_family("g", "Help.", labels).map(drop);
-    check(gauge(""), "\"\" cannot name a gauge: it is empty");
     check(
-        counter("hits"),
-        "\"hits\" cannot name a counter: it does not end in _total",
+        refusal(registry.counter("hits_total", "Help.")),
+        "hits_total is registered already with the same labels",
     );
     check(
-        gauge("hits_total"),
-        "\"hits_total\" cannot name a gauge: _total is for counters",
-    );
-    let info = Info::new([("a", "b")]);
-    let named = |name: &str, info: &Info| registry.register(name, "Help.", info.clone()).map(drop);
-    check(
-        named("build", &info),
-        "\"build\" cannot name a info: it does not end in _info",
+        refusal(registry.counter("hits_total", "Other.")),
+        "hits_total is registered already with the help \"Help.\"",
     );
     check(
-        named("build_info", &Info::new([("region", "us")])),
-        "build_info cannot have the label \"region\": it is there already",
+        refusal(registry.gauge("hits_created", "Help.")),
+        "hits_created is registered already as a part of hits_total",
     );
     check(
-        counter("taken_total"),
-        "taken_total is registered already with the same labels",
-    );
-    check(
-        registry.counter("taken_total", "Other.").map(drop),
-        "taken_total is registered already with the help \"Help.\"",
-    );
-    check(
-        gauge("taken_created"),
-        "taken_created is registered already as a part of taken_total",
-    );
-    check(
-        gauge("sizes_bucket"),
+        refusal(registry.gauge("sizes_bucket", "Help.")),
         "sizes_bucket is registered already as a part of sizes",
     );
-    check(gauge("sizes"), "sizes is registered already as a histogram");
     check(
-        registry
-            .with_labels([("x", "y")])
-            .unwrap()
-            .gauge("by_label", "Help.")
-            .map(drop),
+        refusal(registry.histogram("later", "Help.", &HistogramOptions::native())),
+        "later is registered already as a part of later_sum",
+    );
+    check(
+        refusal(registry.gauge("sizes", "Help.")),
+        "sizes is registered already with the type histogram",
+    );
+    let view = registry.with_labels([("x", "y")]).unwrap();
+    check(
+        refusal(view.gauge("by_label", "Help.")),
         "by_label is registered already with the labels [\"a\", \"b\"]",
     );
-    check(
-        labels(["a", "a"]),
-        "g cannot have the label \"a\": it is there already",
+}
+
+#[test]
+fn labels_that_are_not_free_are_refused() {
+    let registry = registry().with_labels([("region", "eu")]).unwrap();
+    let check = |labels: [&str; 2], label: &str, reason: &str| {
+        assert_eq!(
+            refusal(registry.gauge_family("g", "Help.", labels)),
+            format!("g cannot have the label {label:?}: {reason}")
+        );
+    };
+    check(["a", "a"], "a", "it is there already");
+    check(["a", ""], "", "its name is empty");
+    check(["a", "region"], "region", "it is there already");
+    let reserved = "names that begin with two underscores are reserved";
+    check(["__a", "b"], "__a", reserved);
+    check(["__name__", "b"], "__name__", "it holds the metric's name");
+    assert_eq!(
+        refusal(registry.register("b_info", "Help.", Info::new([("region", "us")]))),
+        "b_info cannot have the label \"region\": it is there already"
     );
-    check(
-        labels(["a", ""]),
-        "g cannot have the label \"\": its name is empty",
+    let view = registry.with_labels([("le", "1")]).unwrap();
+    view.gauge("g", "Help.").unwrap();
+    assert_eq!(
+        refusal(view.histogram("h", "Help.", &HistogramOptions::native())),
+        "h cannot have the label \"le\": it holds the bounds of buckets"
     );
-    check(
-        labels(["a", "region"]),
-        "g cannot have the label \"region\": it is there already",
-    );
-    check(
-        labels(["__a", "b"]),
-        "g cannot have the label \"__a\": names that begin with two underscores are reserved",
-    );
-    check(
-        labels(["__name__", "b"]),
-        "g cannot have the label \"__name__\": it holds the metric's name",
-    );
-    let le = registry.with_labels([("le", "1")]).unwrap();
-    check(
-        le.histogram("h", "Help.", &HistogramOptions::native()).map(drop),
-        "h cannot have the label \"le\": it holds the bounds of buckets",
-    );
-    check(
-        registry.with_labels([("region", "us")]).map(drop),
-        "the registry cannot have the label \"region\": it is there already",
-    );
-    registry.gauge("later_sum", "Help.").unwrap();
-    check(
-        registry
-            .histogram("later", "Help.", &HistogramOptions::native())
-            .map(drop),
-        "later is registered already as a part of later_sum",
+    assert_eq!(
+        refusal(registry.with_labels([("region", "us")])),
+        "the registry cannot have the label \"region\": it is there already"
     );
 }
 
@@ -351,7 +374,7 @@ fn families_are_bounded() {
     }
     family.with([OTHER_VALUE, OTHER_VALUE]).increment();
     assert_eq!((family.len(), family.overflowed()), (2, 3));
-    let page = "hits_total{site=\"_other\",user=\"_other\"} 3\nhits_total{site=\"x\",user=\"a\"} 2\nhits_total{site=\"x\",user=\"b\"} 1\n";
+    let page = "hits_total{site=\"x\",user=\"a\"} 2\nhits_total{site=\"x\",user=\"b\"} 1\nhits_total{site=\"_other\",user=\"_other\"} 3\n";
     assert!(text(&registry).ends_with(page), "{}", text(&registry));
 
     let held = family.with(["a", "x"]);
@@ -421,7 +444,7 @@ fn what_collectors_contradict_is_left_out_and_said() {
         messages,
         [
             "a family without a name is not exposed",
-            "a_b is a gauge and a counter; only the gauge is exposed",
+            "a_b has the types gauge and counter; only the former is exposed",
             "a_b{x=\"y\"} is there twice; only the first is exposed",
         ]
     );
@@ -538,7 +561,7 @@ fn a_coarse_histogram_starts_anew_after_it_was_rendered() {
         bounds: vec![1.0],
         native: Some(NativeOptions {
             max_buckets: 4,
-            reset_after: Some(Duration::from_secs(60)),
+            reset_after: Some(Duration::from_mins(1)),
             ..NativeOptions::default()
         }),
     };
