@@ -213,7 +213,7 @@ mod tests {
     fn what_is_nearest_to_zero_goes_when_the_schema_cannot() {
         let sparse = observed(&[1e-5, -1e-5, 1e100, -1e200, 1e300], 3);
         assert_eq!((sparse.schema, sparse.zero_count), (MIN_SCHEMA, 2));
-        assert_eq!(sparse.zero_threshold, 1.0);
+        assert_eq!(sparse.zero_threshold, 2.0_f64.powi(-16));
         assert_eq!((sparse.positive.0.len(), sparse.negative.0.len()), (2, 1));
         let histogram = sparse.to_histogram(0.0);
         assert_eq!((histogram.count, histogram.validate()), (5, Ok(())));
