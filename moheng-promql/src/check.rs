@@ -245,13 +245,6 @@ impl Checker {
                     format!("function {name:?} is experimental and must be enabled"),
                 );
             }
-            Support::NotYet => {
-                self.error(
-                    expr,
-                    format!("function {name:?} is not supported yet by this version"),
-                );
-                return;
-            }
         }
         let count = call.arguments.len();
         let (least, most) = function.arity();

@@ -50,7 +50,9 @@ pub use eval::{Annotations, CancelToken, Engine, EngineSettings, InstantQuery, M
 pub use functions::{FUNCTIONS, Function, Support};
 pub use plan::{Plan, PlanNode, PlannedSelect};
 pub use syntax::ParserOptions;
-pub use value::{InstantSample, QueryOutput, QueryValue, RangeSeries, Statistics};
+pub use value::{
+    HistogramSample, InstantSample, QueryOutput, QueryValue, RangeSeries, SampleValue, Statistics,
+};
 
 /// Parses and checks a query, stable functions only.
 ///

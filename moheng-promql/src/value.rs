@@ -1,5 +1,8 @@
 //! Results of queries.
 
+use std::sync::Arc;
+
+use moheng_metrics::histogram::FloatHistogram;
 use moheng_metrics::{Labels, Sample};
 
 use crate::eval::Annotations;
@@ -40,8 +43,38 @@ pub enum QueryValue {
 pub struct InstantSample {
     /// Who it is.
     pub labels: Labels,
-    /// Its value and the time of the query.
-    pub sample: Sample,
+    /// The time of the query in milliseconds since the Unix epoch.
+    pub timestamp_ms: i64,
+    /// Its value.
+    pub value: SampleValue,
+}
+
+/// The value of a sample.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SampleValue {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<FloatHistogram>),
+}
+
+impl SampleValue {
+    /// The number, unless it is a histogram.
+    pub fn as_float(&self) -> Option<f64> {
+        match self {
+            Self::Float(value) => Some(*value),
+            Self::Histogram(_) => None,
+        }
+    }
+}
+
+/// A native histogram at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistogramSample {
+    /// Milliseconds since the Unix epoch.
+    pub timestamp_ms: i64,
+    /// The histogram.
+    pub histogram: Arc<FloatHistogram>,
 }
 
 /// One series of a matrix.
@@ -49,8 +82,10 @@ pub struct InstantSample {
 pub struct RangeSeries {
     /// Who it is.
     pub labels: Labels,
-    /// Its samples, ascending by time, at least one.
+    /// Its floats, ascending by time.
     pub samples: Vec<Sample>,
+    /// Its native histograms, ascending by time, at other times than the floats. There is at least one sample of either kind.
+    pub histograms: Vec<HistogramSample>,
 }
 
 /// What a query took.

@@ -1,5 +1,6 @@
 //! The commands; one file each. What another program could want is in the libraries.
 
+mod answered_histogram;
 mod backup;
 mod check;
 mod error;

@@ -1,9 +1,13 @@
 //! Reads what a server answered to a query.
 
+use std::sync::Arc;
+
 use moheng_metrics::{Labels, Sample, parse_float};
-use moheng_promql::{InstantSample, QueryValue, RangeSeries};
+use moheng_promql::{HistogramSample, InstantSample, QueryValue, RangeSeries, SampleValue};
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::answered_histogram::AnsweredHistogram;
 
 /// A successful answer.
 #[derive(Deserialize)]
@@ -38,9 +42,17 @@ pub(super) fn parse_answer(body: &[u8]) -> Option<(QueryValue, Vec<String>)> {
                 .as_array()?
                 .iter()
                 .map(|series| {
+                    let (timestamp_ms, value) = if let Some(pair) = series.get("histogram") {
+                        let sample = histogram_sample(pair)?;
+                        (sample.timestamp_ms, SampleValue::Histogram(sample.histogram))
+                    } else {
+                        let sample = sample(series.get("value")?)?;
+                        (sample.timestamp_ms, SampleValue::Float(sample.value))
+                    };
                     Some(InstantSample {
                         labels: labels(series)?,
-                        sample: sample(series.get("value")?)?,
+                        timestamp_ms,
+                        value,
                     })
                 })
                 .collect::<Option<_>>()?,
@@ -50,10 +62,12 @@ pub(super) fn parse_answer(body: &[u8]) -> Option<(QueryValue, Vec<String>)> {
                 .as_array()?
                 .iter()
                 .map(|series| {
-                    let samples = series.get("values")?.as_array()?.iter().map(sample);
+                    let samples = list(series, "values")?.iter().map(sample);
+                    let histograms = list(series, "histograms")?.iter().map(histogram_sample);
                     Some(RangeSeries {
                         labels: labels(series)?,
                         samples: samples.collect::<Option<_>>()?,
+                        histograms: histograms.collect::<Option<_>>()?,
                     })
                 })
                 .collect::<Option<_>>()?,
@@ -76,6 +90,36 @@ fn sample(pair: &Value) -> Option<Sample> {
     Some(Sample {
         timestamp_ms: timestamp_ms(pair.get(0)?)?,
         value: parse_float(pair.get(1)?.as_str()?)?,
+    })
+}
+
+/// A list that is left out when it is empty.
+fn list<'v>(series: &'v Value, name: &str) -> Option<&'v [Value]> {
+    match series.get(name) {
+        Some(list) => list.as_array().map(Vec::as_slice),
+        None => Some(&[]),
+    }
+}
+
+/// `[1700000000.5,{"count":"3","sum":"4.5","buckets":[[0,"1","2","3"]]}]`
+fn histogram_sample(pair: &Value) -> Option<HistogramSample> {
+    let number = |value: &Value| parse_float(value.as_str()?);
+    let histogram = pair.get(1)?;
+    let mut read = AnsweredHistogram {
+        count: number(histogram.get("count")?)?,
+        sum: number(histogram.get("sum")?)?,
+        buckets: Vec::new(),
+    };
+    for bucket in list(histogram, "buckets")? {
+        let [rule, lower, upper, count] = bucket.as_array()?.as_slice() else {
+            return None;
+        };
+        read.buckets
+            .push((rule.as_u64()?, number(lower)?, number(upper)?, number(count)?));
+    }
+    Some(HistogramSample {
+        timestamp_ms: timestamp_ms(pair.get(0)?)?,
+        histogram: Arc::new(read.into_histogram()?),
     })
 }
 
@@ -102,11 +146,13 @@ mod tests {
             },
             QueryValue::Vector(vec![InstantSample {
                 labels: labels.clone(),
-                sample,
+                timestamp_ms: sample.timestamp_ms,
+                value: SampleValue::Float(sample.value),
             }]),
             QueryValue::Matrix(vec![RangeSeries {
                 labels,
                 samples: vec![sample, sample],
+                histograms: Vec::new(),
             }]),
         ] {
             let data = crate::http::query_data_json(value.clone());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use moheng_metrics::{Labels, METRIC_NAME, Sample, format_json_float};
-use moheng_promql::QueryValue;
+use moheng_promql::{QueryValue, RangeSeries, SampleValue};
 
 use crate::time::format_time;
 
@@ -19,18 +19,24 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(value: QueryValue) -> Self {
         match value {
-            QueryValue::Scalar(sample) => Self::of_series(&[(Labels::empty(), vec![sample])], false),
+            QueryValue::Scalar(sample) => Self::of_series(&[(Labels::empty(), vec![cell(sample)])], false),
             QueryValue::String { timestamp_ms, value } => Self {
                 header: vec!["time".to_owned(), "value".to_owned()],
                 fields: vec![vec![format_time(timestamp_ms), value]],
                 is_range: false,
             },
             QueryValue::Vector(samples) => {
-                let series = samples.into_iter().map(|item| (item.labels, vec![item.sample]));
+                let series = samples.into_iter().map(|item| {
+                    let text = match item.value {
+                        SampleValue::Float(value) => number(value),
+                        SampleValue::Histogram(histogram) => histogram.to_string(),
+                    };
+                    (item.labels, vec![(item.timestamp_ms, text)])
+                });
                 Self::of_series(&series.collect::<Vec<_>>(), false)
             }
             QueryValue::Matrix(series) => {
-                let series = series.into_iter().map(|item| (item.labels, item.samples));
+                let series = series.into_iter().map(|item| (item.labels.clone(), cells(item)));
                 Self::of_series(&series.collect::<Vec<_>>(), true)
             }
             // A kind of value that was added to the engine and not here.
@@ -42,7 +48,7 @@ impl Rows {
         }
     }
 
-    fn of_series(series: &[(Labels, Vec<Sample>)], is_range: bool) -> Self {
+    fn of_series(series: &[(Labels, Vec<Cell>)], is_range: bool) -> Self {
         let names: BTreeSet<&str> = series
             .iter()
             .flat_map(|(labels, _)| labels.iter().map(|(name, _)| name))
@@ -60,12 +66,10 @@ impl Rows {
                 .iter()
                 .map(|name| labels.get(name).unwrap_or_default())
                 .collect();
-            for sample in samples {
+            for (timestamp_ms, value) in samples {
                 let mut row: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
-                row.push(format_time(sample.timestamp_ms));
-                let mut value = String::new();
-                format_json_float(sample.value, &mut value);
-                row.push(value);
+                row.push(format_time(*timestamp_ms));
+                row.push(value.clone());
                 fields.push(row);
             }
         }
@@ -80,4 +84,28 @@ impl Rows {
             is_range,
         }
     }
+}
+
+/// A time in milliseconds and the text of a value.
+type Cell = (i64, String);
+
+fn cell(sample: Sample) -> Cell {
+    (sample.timestamp_ms, number(sample.value))
+}
+
+/// All samples of a series, ascending by time.
+fn cells(series: RangeSeries) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = series.samples.into_iter().map(cell).collect();
+    if !series.histograms.is_empty() {
+        let histograms = series.histograms.into_iter();
+        cells.extend(histograms.map(|sample| (sample.timestamp_ms, sample.histogram.to_string())));
+        cells.sort_by_key(|(timestamp_ms, _)| *timestamp_ms);
+    }
+    cells
+}
+
+fn number(value: f64) -> String {
+    let mut text = String::new();
+    format_json_float(value, &mut text);
+    text
 }

@@ -68,7 +68,7 @@ fn printable(field: &str) -> String {
 #[cfg(test)]
 mod tests {
     use moheng_metrics::{Labels, Sample};
-    use moheng_promql::{InstantSample, QueryValue, RangeSeries};
+    use moheng_promql::{InstantSample, QueryValue, RangeSeries, SampleValue};
 
     use super::*;
 
@@ -90,11 +90,13 @@ mod tests {
             QueryValue::Vector(vec![
                 InstantSample {
                     labels: set(&[("__name__", "up"), ("Job", "a")]),
-                    sample: sample(0, 1.0),
+                    timestamp_ms: 0,
+                    value: SampleValue::Float(1.0),
                 },
                 InstantSample {
                     labels: set(&[("__name__", "up"), ("x", "\u{1b}[1m")]),
-                    sample: sample(0, 10.0),
+                    timestamp_ms: 0,
+                    value: SampleValue::Float(10.0),
                 },
             ]),
             "__name__  Job  x          value\nup        a                   1\nup             \\u{1b}[1m     10\n",
@@ -103,6 +105,7 @@ mod tests {
             QueryValue::Matrix(vec![RangeSeries {
                 labels: set(&[("mode", "idle")]),
                 samples: vec![sample(1_000, 1.0), sample(2_000, 2.0)],
+                histograms: Vec::new(),
             }]),
             "mode  time                      value\n\
              idle  1970-01-01T00:00:01.000Z      1\n\

@@ -25,7 +25,8 @@ impl Evaluator<'_> {
         }
         let mut groups = Groups::new(aggregate.grouping.as_ref());
         let mut row_of: HashMap<(usize, u64), usize> = HashMap::new();
-        let mut rows: Vec<(usize, f64, Column)> = Vec::new();
+        let mut row_of_text: HashMap<(usize, String), usize> = HashMap::new();
+        let mut rows: Vec<(usize, String, Column)> = Vec::new();
         let mut held = self.limits.hold(0)?;
         self.stream(&aggregate.expr, grid, &mut |element, column| {
             let (group, _) = groups.id(self, &element);
@@ -33,11 +34,20 @@ impl Evaluator<'_> {
                 let row = *row_of.entry((group, order_key(value))).or_insert(rows.len());
                 if row == rows.len() {
                     held.add(grid.steps)?;
-                    rows.push((group, value, Column::empty(grid.steps)));
+                    rows.push((group, value_text(value), Column::empty(grid.steps)));
                 }
-                let counts = &mut rows[row].2;
-                let count = counts.get(step).unwrap_or(0.0);
-                counts.set(step, count + 1.0);
+                add_one(&mut rows[row].2, step);
+            }
+            for (step, histogram) in column.histograms() {
+                let text = histogram.to_string();
+                let known = row_of_text.get(&(group, text.clone())).copied();
+                let row = known.unwrap_or(rows.len());
+                if known.is_none() {
+                    held.add(grid.steps)?;
+                    row_of_text.insert((group, text.clone()), row);
+                    rows.push((group, text, Column::empty(grid.steps)));
+                }
+                add_one(&mut rows[row].2, step);
             }
             Ok(())
         })?;
@@ -46,11 +56,7 @@ impl Evaluator<'_> {
         let mut row_of: HashMap<Labels, usize> = HashMap::new();
         for (group, value, counts) in rows {
             let element = &groups.elements[group];
-            let labels = element
-                .labels
-                .to_builder()
-                .with(label, &value_text(value))
-                .finish();
+            let labels = element.labels.to_builder().with(label, &value).finish();
             let drops_name = element.drops_name && label != METRIC_NAME;
             let row = *row_of.entry(labels.clone()).or_insert(set.rows.len());
             if row == set.rows.len() {
@@ -64,6 +70,10 @@ impl Evaluator<'_> {
             .sort_by(|(left, _), (right, _)| left.labels.cmp(&right.labels));
         emit(set, sink)
     }
+}
+
+fn add_one(counts: &mut Column, step: usize) {
+    counts.set(step, counts.get(step).unwrap_or(0.0) + 1.0);
 }
 
 /// A value as a label: decimal, never with an exponent.

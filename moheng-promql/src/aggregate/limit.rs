@@ -20,7 +20,7 @@ impl Evaluator<'_> {
             let mut counts = vec![0_usize; grid.steps];
             for row in rows {
                 self.limits.check()?;
-                set.rows[row].1.retain(|step, _| {
+                set.rows[row].1.retain_steps(|step| {
                     counts[step] += 1;
                     counts[step] <= limits[step]
                 });
@@ -57,7 +57,7 @@ impl Evaluator<'_> {
         }
         self.stream(&aggregate.expr, grid, &mut |element, column| {
             let position = self.seen_labels(&element).stable_hash() as f64 / u64::MAX as f64;
-            column.retain(|step, _| {
+            column.retain_steps(|step| {
                 let ratio = ratios[step];
                 if ratio >= 0.0 {
                     position < ratio

@@ -2,6 +2,7 @@
 
 mod count_values;
 mod groups;
+mod histograms;
 mod limit;
 mod quantile;
 mod rank;
@@ -9,6 +10,7 @@ mod reduce;
 
 pub(crate) use groups::LabelKeys;
 
+use self::histograms::Histograms;
 use crate::ast::{AggregateExpr, AggregateOp, Expr};
 use crate::error::QueryError;
 use crate::eval::{Evaluator, Grid, Mean, Sink, Sum, Variance};
@@ -21,14 +23,26 @@ impl Evaluator<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         match aggregate.op {
-            AggregateOp::Sum => self.stream_reduced::<Sum>(aggregate, grid, sink),
-            AggregateOp::Avg => self.stream_reduced::<Mean>(aggregate, grid, sink),
-            AggregateOp::Min => self.stream_reduced::<reduce::Smallest>(aggregate, grid, sink),
-            AggregateOp::Max => self.stream_reduced::<reduce::Largest>(aggregate, grid, sink),
-            AggregateOp::Count => self.stream_reduced::<reduce::Count>(aggregate, grid, sink),
-            AggregateOp::Group => self.stream_reduced::<reduce::One>(aggregate, grid, sink),
-            AggregateOp::Stdvar => self.stream_reduced::<Variance>(aggregate, grid, sink),
-            AggregateOp::Stddev => self.stream_reduced::<reduce::Deviation>(aggregate, grid, sink),
+            AggregateOp::Sum => self.stream_reduced::<Sum>(aggregate, Histograms::Sum, grid, sink),
+            AggregateOp::Avg => self.stream_reduced::<Mean>(aggregate, Histograms::Mean, grid, sink),
+            AggregateOp::Min => {
+                self.stream_reduced::<reduce::Smallest>(aggregate, Histograms::Ignored, grid, sink)
+            }
+            AggregateOp::Max => {
+                self.stream_reduced::<reduce::Largest>(aggregate, Histograms::Ignored, grid, sink)
+            }
+            AggregateOp::Count => {
+                self.stream_reduced::<reduce::Count>(aggregate, Histograms::Counted, grid, sink)
+            }
+            AggregateOp::Group => {
+                self.stream_reduced::<reduce::One>(aggregate, Histograms::Counted, grid, sink)
+            }
+            AggregateOp::Stdvar => {
+                self.stream_reduced::<Variance>(aggregate, Histograms::Ignored, grid, sink)
+            }
+            AggregateOp::Stddev => {
+                self.stream_reduced::<reduce::Deviation>(aggregate, Histograms::Ignored, grid, sink)
+            }
             AggregateOp::TopK | AggregateOp::BottomK => self.stream_ranked(aggregate, grid, sink),
             AggregateOp::Quantile => self.stream_quantile(aggregate, grid, sink),
             AggregateOp::CountValues => self.stream_count_values(aggregate, grid, sink),

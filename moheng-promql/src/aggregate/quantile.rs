@@ -16,7 +16,8 @@ impl Evaluator<'_> {
         let argument = parameter(aggregate)?;
         let quantiles = self.scalars(argument, grid)?;
         self.check_quantile(&quantiles, argument);
-        let set = self.collect(&aggregate.expr, grid)?;
+        let mut set = self.collect(&aggregate.expr, grid)?;
+        self.ignore_histograms(aggregate, &mut set);
         let mut groups = Groups::new(aggregate.grouping.as_ref());
         let mut members: Vec<Vec<usize>> = Vec::new();
         for (row, (element, _)) in set.rows.iter().enumerate() {

@@ -18,6 +18,7 @@ impl Evaluator<'_> {
         let limits = self.limits_per_step(aggregate, grid)?;
         let is_descending = aggregate.op == AggregateOp::TopK;
         let mut set = self.collect(&aggregate.expr, grid)?;
+        self.ignore_histograms(aggregate, &mut set);
         let groups = rows_by_group(self, &set, aggregate);
         let mut kept = vec![Mask::empty(grid.steps); set.rows.len()];
         let mut candidates: Vec<(f64, usize)> = Vec::new();
@@ -42,7 +43,7 @@ impl Evaluator<'_> {
             }
         }
         for ((_, column), kept) in set.rows.iter_mut().zip(kept) {
-            *column.present_mut() = kept;
+            column.intersect(&kept);
         }
         if grid.steps == 1 {
             return emit_ranked(&mut set, &groups, is_descending, sink);

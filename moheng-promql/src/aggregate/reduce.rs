@@ -1,6 +1,7 @@
 //! Aggregations that take one value after the other into a dense matrix of groups and steps.
 
 use super::groups::Groups;
+use super::histograms::{HistogramTotals, Histograms};
 use crate::ast::AggregateExpr;
 use crate::error::QueryError;
 use crate::eval::{Column, Evaluator, Grid, Mask, Sink, Summary, Variance};
@@ -10,10 +11,12 @@ impl Evaluator<'_> {
     pub(super) fn stream_reduced<S: Summary>(
         &self,
         aggregate: &AggregateExpr,
+        histograms: Histograms,
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let steps = grid.steps;
+        let mut totals = HistogramTotals::new(self, aggregate, histograms)?;
         let mut groups = Groups::new(aggregate.grouping.as_ref());
         let mut cells: Vec<S> = Vec::new();
         let mut present: Vec<Mask> = Vec::new();
@@ -28,13 +31,27 @@ impl Evaluator<'_> {
             let row = &mut cells[group * steps..(group + 1) * steps];
             column.for_each(|step, value| row[step].add(value));
             present[group].unite(column.present());
-            Ok(())
+            if !column.has_histograms() {
+                return Ok(());
+            }
+            if histograms == Histograms::Counted {
+                for (step, _) in column.histograms() {
+                    row[step].add(0.0);
+                }
+                present[group].unite(&column.any_present());
+                return Ok(());
+            }
+            totals.add(group, &element, column)
         })?;
         let mut column = Column::default();
         for group in groups.sorted() {
             column.reset(steps);
             for step in present[group].iter() {
                 column.set(step, cells[group * steps + step].result());
+            }
+            totals.finish(group, &mut column);
+            if column.is_empty() {
+                continue;
             }
             sink(groups.elements[group].clone(), &mut column)?;
         }

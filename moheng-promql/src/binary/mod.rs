@@ -1,6 +1,7 @@
 //! Binary operators.
 
 mod arithmetic;
+mod histograms;
 mod scalar;
 mod set_operations;
 mod vectors;
@@ -21,29 +22,9 @@ impl Evaluator<'_> {
         let is_vector = |side: &crate::ast::Expr| side.value_type() == ValueType::InstantVector;
         match (is_vector(&binary.left), is_vector(&binary.right)) {
             (true, true) if binary.op.is_set_operator() => self.stream_set_operation(binary, grid, sink),
-            (true, true) if binary.op.is_trim() => {
-                // Floats have no observations to trim.
-                let right = self.collect(&binary.right, grid)?;
-                self.stream(&binary.left, grid, &mut |_, _| {
-                    if !right.rows.is_empty() {
-                        self.inform_of_trimmed_floats(binary);
-                    }
-                    Ok(())
-                })
-            }
             (true, true) => self.stream_vectors(binary, grid, sink),
             _ => self.stream_with_scalar(binary, grid, sink),
         }
-    }
-}
-
-impl Evaluator<'_> {
-    fn inform_of_trimmed_floats(&self, binary: &BinaryExpr) {
-        let op = binary.op.as_str();
-        let span = binary.left.span().to(binary.right.span());
-        let message =
-            format!("incompatible sample types encountered for binary operator {op:?}: float {op} float");
-        self.inform(span, &message);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::arithmetic::operation;
 use crate::ast::{BinaryExpr, ValueType};
 use crate::error::QueryError;
-use crate::eval::{Evaluator, Grid, Sink};
+use crate::eval::{Cell, Column, Evaluator, Grid, Sink};
 
 impl Evaluator<'_> {
     pub(super) fn stream_with_scalar(
@@ -19,10 +19,24 @@ impl Evaluator<'_> {
             (&binary.right, &binary.left)
         };
         let scalars = self.scalars(scalar, grid)?;
+        let combine_histograms = |column: &mut Column| {
+            self.combine_with_numbers(binary, column, |step| scalars.at(step), scalar_is_left);
+        };
         if binary.op.is_trim() {
-            return self.stream(vector, grid, &mut |_, _| {
-                self.inform_of_trimmed_floats(binary);
-                Ok(())
+            return self.stream(vector, grid, &mut |element, column| {
+                let first = column.iter().next();
+                if let Some((step, value)) = first {
+                    // Floats have no observations to trim: this only tells so.
+                    let (value, number) = (Cell::Float(value), Cell::Float(scalars.at(step)));
+                    self.combine_cells(binary, value, number);
+                    column.drop_floats();
+                }
+                combine_histograms(column);
+                if column.is_empty() {
+                    Ok(())
+                } else {
+                    sink(element, column)
+                }
             });
         }
         let operation = operation(binary.op);
@@ -36,6 +50,7 @@ impl Evaluator<'_> {
         if binary.op.is_comparison() && !binary.returns_bool {
             return self.stream(vector, grid, &mut |element, column| {
                 column.retain(|step, value| apply(step, value) != 0.0);
+                combine_histograms(column);
                 if column.is_empty() {
                     Ok(())
                 } else {
@@ -43,6 +58,9 @@ impl Evaluator<'_> {
                 }
             });
         }
-        self.stream_nameless(vector, grid, sink, &mut |column| column.map_steps(apply))
+        self.stream_nameless(vector, grid, sink, &mut |column| {
+            column.map_steps(apply);
+            combine_histograms(column);
+        })
     }
 }

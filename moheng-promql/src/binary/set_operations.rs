@@ -26,9 +26,9 @@ impl Evaluator<'_> {
             let known = keys.known_id(&element.labels, hides_name);
             let other = known.map_or(&none, |id| &masks[id]);
             if binary.op == BinaryOp::And {
-                column.present_mut().intersect(other);
+                column.intersect(other);
             } else {
-                column.present_mut().subtract(other);
+                column.subtract(other);
             }
             if column.is_empty() {
                 Ok(())
@@ -55,16 +55,14 @@ impl Evaluator<'_> {
                 held.add(grid.steps / 64 + 1)?;
                 masks.push(Mask::empty(grid.steps));
             }
-            masks[id].unite(column.present());
+            masks[id].unite(&column.any_present());
             element.labels = self.seen_labels(&element);
             set.push(element, column.clone())
         })?;
         let none = Mask::empty(grid.steps);
         self.stream(&binary.right, grid, &mut |mut element, column| {
             let known = keys.known_id(&element.labels, self.hides_name(&element));
-            column
-                .present_mut()
-                .subtract(known.map_or(&none, |id| &masks[id]));
+            column.subtract(known.map_or(&none, |id| &masks[id]));
             if column.is_empty() {
                 return Ok(());
             }
@@ -91,7 +89,7 @@ impl Evaluator<'_> {
                 held.add(grid.steps / 64 + 1)?;
                 masks.push(Mask::empty(grid.steps));
             }
-            masks[id].unite(column.present());
+            masks[id].unite(&column.any_present());
             Ok(())
         })?;
         Ok(masks)

@@ -4,11 +4,12 @@ use hashbrown::HashMap;
 use moheng_metrics::Labels;
 
 use super::arithmetic::operation;
+use super::histograms::set_outcome;
 use super::match_grouping;
 use crate::aggregate::LabelKeys;
 use crate::ast::{BinaryExpr, Expr, GroupModifier, Grouping, Side};
 use crate::error::QueryError;
-use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Mask, Sink, emit, without_metadata};
+use crate::eval::{Cell, Column, Element, ElementSet, Evaluator, Grid, Mask, Sink, emit, without_metadata};
 
 /// The rows of both sides that match each other.
 #[derive(Default)]
@@ -58,7 +59,7 @@ impl<'q> Evaluator<'q> {
             many_present = Mask::full(grid.steps);
         }
         for (_, column) in &many.rows {
-            many_present.unite(column.present());
+            many_present.unite(&column.any_present());
         }
         let join = Join {
             evaluator: self,
@@ -140,14 +141,15 @@ impl Join<'_, '_, '_> {
             self.evaluator.limits.check()?;
             for one_row in &group.one {
                 let (many, one) = (&self.many.rows[*many_row], &self.one.rows[*one_row]);
-                if !many.1.present().overlaps(one.1.present()) {
+                let one_present = one.1.any_present();
+                if !many.1.any_present().overlaps(&one_present) {
                     continue;
                 }
                 let labels = self.result_labels(&many.0.labels, &one.0.labels);
                 let mut column = many.1.clone();
-                column.present_mut().intersect(one.1.present());
+                column.intersect(&one_present);
                 if self.group.is_some() && group.many.len() > 1 {
-                    check_unique(&mut matched, &labels, column.present())?;
+                    check_unique(&mut matched, &labels, &column.any_present())?;
                 }
                 self.combine(&mut column, &one.1);
                 if !column.is_empty() {
@@ -160,7 +162,12 @@ impl Join<'_, '_, '_> {
     }
 
     fn drops_name(&self, many: &Element) -> bool {
-        self.binary.returns_bool || (self.binary.op.is_comparison() && many.drops_name)
+        self.binary.returns_bool || (self.keeps_name() && many.drops_name)
+    }
+
+    /// Whether the result is still a sample of the metric.
+    fn keeps_name(&self) -> bool {
+        self.binary.op.is_comparison() || self.binary.op.is_trim()
     }
 
     /// Pairs what the "one" side does not have with a value, so that it has the labels of the match and nothing else.
@@ -208,7 +215,7 @@ impl Join<'_, '_, '_> {
         let mut filled = Column::default();
         filled.fill(self.steps, value);
         for row in rows {
-            filled.present_mut().subtract(side.rows[*row].1.present());
+            filled.subtract(&side.rows[*row].1.any_present());
         }
         (!filled.is_empty()).then_some(filled)
     }
@@ -226,7 +233,7 @@ impl Join<'_, '_, '_> {
         drops_name: bool,
         results: &mut ElementSet<'_, '_>,
     ) -> Result<(), QueryError> {
-        column.present_mut().intersect(one.present());
+        column.intersect(&one.any_present());
         self.combine(&mut column, one);
         if column.is_empty() {
             return Ok(());
@@ -239,7 +246,7 @@ impl Join<'_, '_, '_> {
         let mut present = Mask::empty(0);
         for (index, row) in group.one.iter().enumerate() {
             let (element, column) = &self.one.rows[*row];
-            let mut relevant = column.present().clone();
+            let mut relevant = column.any_present().into_owned();
             relevant.intersect(&self.many_present);
             if index == 0 {
                 present = relevant;
@@ -248,7 +255,7 @@ impl Join<'_, '_, '_> {
             if present.overlaps(&relevant) {
                 let earlier = group.one[..index]
                     .iter()
-                    .find(|other| self.one.rows[**other].1.present().overlaps(&relevant));
+                    .find(|other| self.one.rows[**other].1.any_present().overlaps(&relevant));
                 let other = earlier.map_or(element, |other| &self.one.rows[*other].0);
                 return Err(self.duplicate_error(element, other));
             }
@@ -275,7 +282,7 @@ impl Join<'_, '_, '_> {
     fn check_one_to_one(&self, group: &MatchGroup, one_present: &Mask) -> Result<(), QueryError> {
         let mut matched: Option<Mask> = None;
         for row in &group.many {
-            let mut present = self.many.rows[*row].1.present().clone();
+            let mut present = self.many.rows[*row].1.any_present().into_owned();
             present.intersect(one_present);
             match &mut matched {
                 None => matched = Some(present),
@@ -291,7 +298,7 @@ impl Join<'_, '_, '_> {
     }
 
     fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
-        let base = if self.binary.op.is_comparison() {
+        let base = if self.keeps_name() {
             many.clone()
         } else {
             without_metadata(many)
@@ -313,6 +320,40 @@ impl Join<'_, '_, '_> {
 
     /// Applies the operator to a column of the "many" side, already cut to where the other side has values.
     fn combine(&self, column: &mut Column, one: &Column) {
+        if column.has_histograms() || one.has_histograms() || self.binary.op.is_trim() {
+            self.combine_any(column, one);
+            return;
+        }
+        self.combine_floats(column, one);
+    }
+
+    /// The same step by step, where native histograms may take part.
+    fn combine_any(&self, column: &mut Column, one: &Column) {
+        let many = column.clone();
+        if !self.binary.op.is_trim() {
+            let mut floats = one.present().clone();
+            floats.intersect(many.present());
+            column.intersect(&floats);
+            self.combine_floats(column, one);
+        }
+        for step in many.any_present().iter() {
+            let (Some(ours), Some(theirs)) = (many.cell(step), one.cell(step)) else {
+                continue;
+            };
+            if matches!((ours, theirs), (Cell::Float(_), Cell::Float(_))) && !self.binary.op.is_trim() {
+                continue;
+            }
+            let (left, right) = if self.many_is_left {
+                (ours, theirs)
+            } else {
+                (theirs, ours)
+            };
+            let outcome = self.evaluator.combine_cells(self.binary, left, right);
+            set_outcome(column, step, outcome, left, self.binary.returns_bool);
+        }
+    }
+
+    fn combine_floats(&self, column: &mut Column, one: &Column) {
         let operation = operation(self.binary.op);
         let apply = |step: usize, value: f64| {
             let other = one.get(step).unwrap_or(f64::NAN);

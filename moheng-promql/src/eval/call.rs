@@ -21,13 +21,21 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         match call.function.evaluator() {
             FunctionEvaluator::Map(f) => {
-                self.stream_nameless(argument(call, 0)?, grid, sink, &mut |column| column.map(f))
+                self.stream_floats(argument(call, 0)?, grid, sink, &mut |column| column.map(f))
             }
             FunctionEvaluator::MapScalars(map) => self.stream_scalar_map(call, map, grid, sink),
             FunctionEvaluator::Date(field) => self.stream_date(call, field, grid, sink),
             FunctionEvaluator::Range(function) => self.stream_range_function(call, function, grid, sink),
             FunctionEvaluator::Special(special) => self.stream_special(special, call, span, grid, sink),
-            FunctionEvaluator::Context(_) | FunctionEvaluator::NotYet => Err(QueryError::execution(format!(
+            FunctionEvaluator::Histogram { value, needs_buckets } => {
+                self.reading_statistics(!needs_buckets, || {
+                    self.stream_nameless(argument(call, 0)?, grid, sink, &mut |column| {
+                        column.drop_floats();
+                        column.histograms_to_floats(|_, histogram| value(histogram.view()));
+                    })
+                })
+            }
+            FunctionEvaluator::Context(_) => Err(QueryError::execution(format!(
                 "{}() is not an instant vector",
                 call.function.name()
             ))),
@@ -56,9 +64,15 @@ impl Evaluator<'_> {
             }
             Special::LabelReplace => self.stream_label_replace(call, grid, sink),
             Special::LabelJoin => self.stream_label_join(call, grid, sink),
-            Special::HistogramQuantile => self.stream_histogram_quantile(call, grid, sink),
-            Special::HistogramFraction => self.stream_histogram_fraction(call, grid, sink),
-            Special::HistogramQuantiles => self.stream_histogram_quantiles(call, grid, sink),
+            Special::HistogramQuantile => {
+                self.reading_statistics(false, || self.stream_histogram_quantile(call, grid, sink))
+            }
+            Special::HistogramFraction => {
+                self.reading_statistics(false, || self.stream_histogram_fraction(call, grid, sink))
+            }
+            Special::HistogramQuantiles => {
+                self.reading_statistics(false, || self.stream_histogram_quantiles(call, grid, sink))
+            }
             Special::Info => self.stream_info(call, span, grid, sink),
             Special::StartTimestamp => self.stream_start_timestamp(argument(call, 0)?, grid, sink),
             Special::Scalar => Err(QueryError::execution("scalar() is not an instant vector")),
@@ -79,7 +93,7 @@ impl Evaluator<'_> {
             .map(|argument| self.scalars(argument, grid))
             .collect::<Result<Vec<_>, _>>()?;
         let at = |index: usize, step: usize| parameters.get(index).map_or(1.0, |scalars| scalars.at(step));
-        self.stream_nameless(argument(call, 0)?, grid, sink, &mut |column| match map {
+        self.stream_floats(argument(call, 0)?, grid, sink, &mut |column| match map {
             ScalarMap::Clamp => {
                 column.retain(|step, _| {
                     at(0, step) <= at(1, step) || at(0, step).is_nan() || at(1, step).is_nan()
@@ -103,7 +117,7 @@ impl Evaluator<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         if let Some(argument) = call.arguments.first() {
-            return self.stream_nameless(argument, grid, sink, &mut |column| {
+            return self.stream_floats(argument, grid, sink, &mut |column| {
                 column.map(|seconds| field.of(seconds));
             });
         }
@@ -115,6 +129,7 @@ impl Evaluator<'_> {
     fn stream_timestamp(&self, argument: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
         let ExprKind::Selector(selector) = argument.without_parens().kind() else {
             return self.stream_nameless(argument, grid, sink, &mut |column| {
+                column.histograms_to_floats(|_, _| 0.0);
                 column.map_steps(|step, _| grid.time_ms(step) as f64 / 1000.0);
             });
         };
@@ -156,7 +171,7 @@ impl Evaluator<'_> {
     fn stream_absent(&self, argument: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
         let mut seen = Mask::empty(grid.steps);
         self.stream(argument, grid, &mut |_, column| {
-            seen.unite(column.present());
+            seen.unite(&column.any_present());
             Ok(())
         })?;
         let ones = absent_elsewhere(&seen, grid.steps);
@@ -183,7 +198,7 @@ impl Evaluator<'_> {
         let (mut scratch, mut column) = (super::window::Scratch::default(), Column::default());
         self.read_ranges(argument, "absent_over_time", &windows, &mut |_, samples| {
             kernel.evaluate(samples, &mut scratch, &mut column);
-            seen.unite(column.present());
+            seen.unite(&column.any_present());
             Ok(())
         })?;
         let ones = absent_elsewhere(&seen, grid.steps);
@@ -225,7 +240,7 @@ fn absent_elsewhere(seen: &Mask, steps: usize) -> Column {
     let mut ones = Column::default();
     if steps > 0 {
         ones.fill(steps, 1.0);
-        ones.present_mut().subtract(seen);
+        ones.subtract(seen);
     }
     ones
 }

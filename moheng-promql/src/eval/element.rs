@@ -64,7 +64,7 @@ impl<'l, 'q> ElementSet<'l, 'q> {
     }
 
     pub(crate) fn push(&mut self, element: Element, column: Column) -> Result<(), QueryError> {
-        self.held.add(column.steps())?;
+        self.held.add(column.weight())?;
         self.rows.push((element, column));
         Ok(())
     }
@@ -81,7 +81,7 @@ impl<'l, 'q> ElementSet<'l, 'q> {
                 }
                 hashbrown::hash_map::Entry::Occupied(entry) => {
                     let (first, merged) = &mut kept[*entry.get()];
-                    if merged.present().overlaps(column.present()) {
+                    if merged.any_present().overlaps(&column.any_present()) {
                         return Err(QueryError::same_labelset());
                     }
                     merged.overlay(&column);

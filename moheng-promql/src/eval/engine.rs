@@ -1,6 +1,6 @@
 //! [`Engine`]: from the text of a query to its answer.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use hashbrown::HashSet;
 use moheng_metrics::{Clock, Labels, MemorySource, Sample, SeriesSource};
 
 use super::annotations::Annotator;
+use super::column::Cell;
 use super::element::{Element, ElementSet, without_metadata};
 use super::fetch::FetchTable;
 use super::grid::Grid;
-use super::limits::{CancelToken, Limits};
+use super::limits::{CancelToken, Limits, histogram_samples};
 use super::settings::{EngineSettings, InstantQuery, RangeQuery};
 use super::{Evaluator, QueryContext, Recorder};
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::error::QueryError;
 use crate::plan::{Plan, fold};
 use crate::syntax::{MAX_TIME_MS, parse_with};
-use crate::value::{InstantSample, QueryOutput, QueryValue, RangeSeries};
+use crate::value::{HistogramSample, InstantSample, QueryOutput, QueryValue, RangeSeries, SampleValue};
 
 /// Answers queries over any [`SeriesSource`].
 ///
@@ -39,7 +40,7 @@ use crate::value::{InstantSample, QueryOutput, QueryValue, RangeSeries};
 /// let output = engine.instant(&store, &InstantQuery::new("sum by (job) (up) * 2", 20_000))?;
 /// let QueryValue::Vector(elements) = output.value else { panic!("a vector") };
 /// assert_eq!(elements[0].labels.to_string(), r#"{job="node"}"#);
-/// assert_eq!(elements[0].sample.value, 2.0);
+/// assert_eq!(elements[0].value.as_float(), Some(2.0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -222,7 +223,8 @@ impl Engine {
             annotator: RefCell::new(Annotator::new(run.query)),
             statistics: RefCell::default(),
             fetches: FetchTable::default(),
-            subquery_depth: Cell::new(0),
+            subquery_depth: std::cell::Cell::new(0),
+            reads_statistics: std::cell::Cell::new(false),
             recorder: None,
         };
         let expr = fold(expr, &evaluator.query);
@@ -297,9 +299,13 @@ impl Evaluator<'_> {
             ValueType::InstantVector => {
                 let set = self.finished_set(expr, grid)?;
                 let elements = set.rows.iter().filter_map(|(element, column)| {
-                    column.get(0).map(|value| InstantSample {
+                    column.cell(0).map(|cell| InstantSample {
                         labels: element.labels.clone(),
-                        sample: Sample { timestamp_ms, value },
+                        timestamp_ms,
+                        value: match cell {
+                            Cell::Float(value) => SampleValue::Float(value),
+                            Cell::Histogram(histogram) => SampleValue::Histogram(Arc::clone(histogram)),
+                        },
                     })
                 });
                 Ok(QueryValue::Vector(elements.collect()))
@@ -318,8 +324,11 @@ impl Evaluator<'_> {
                         value: scalars.at(step),
                     })
                     .collect();
-                let labels = Labels::empty();
-                let series = (!samples.is_empty()).then_some(RangeSeries { labels, samples });
+                let series = (!samples.is_empty()).then(|| RangeSeries {
+                    labels: Labels::empty(),
+                    samples,
+                    histograms: Vec::new(),
+                });
                 Ok(QueryValue::Matrix(series.into_iter().collect()))
             }
             ValueType::InstantVector => self.matrix(expr, grid),
@@ -359,10 +368,18 @@ impl Evaluator<'_> {
                     value,
                 });
             });
-            held.add(samples.len())?;
+            let histograms: Vec<HistogramSample> = column
+                .histograms()
+                .map(|(step, histogram)| HistogramSample {
+                    timestamp_ms: grid.time_ms(step),
+                    histogram: Arc::clone(histogram),
+                })
+                .collect();
+            held.add(samples.len() + samples_of(&histograms))?;
             matrix.push(RangeSeries {
                 labels: finished_labels(element),
                 samples,
+                histograms,
             });
             Ok(())
         })?;
@@ -372,11 +389,7 @@ impl Evaluator<'_> {
         matrix.dedup_by(|later, kept| {
             let is_same = later.labels == kept.labels;
             if is_same {
-                kept.samples.append(&mut later.samples);
-                kept.samples.sort_by_key(|sample| sample.timestamp_ms);
-                collides |= !kept
-                    .samples
-                    .is_sorted_by(|before, after| before.timestamp_ms < after.timestamp_ms);
+                collides |= !append_series(kept, later);
             }
             is_same
         });
@@ -392,23 +405,56 @@ impl Evaluator<'_> {
         let mut held = self.limits.hold(0)?;
         let mut matrix = Vec::new();
         self.read_ranges(expr, "", &windows, &mut |element, samples| {
-            held.add(samples.len())?;
-            let labels = finished_labels(element);
-            let pairs = samples.timestamps_ms.iter().zip(&samples.values);
-            let samples: Vec<Sample> = pairs
+            let pairs = samples.floats.timestamps_ms.iter().zip(&samples.floats.values);
+            let floats: Vec<Sample> = pairs
                 .map(|(timestamp_ms, value)| Sample {
                     timestamp_ms: *timestamp_ms,
                     value: *value,
                 })
                 .collect();
+            let histograms: Vec<HistogramSample> = samples
+                .histograms
+                .iter()
+                .map(|(timestamp_ms, histogram)| HistogramSample {
+                    timestamp_ms,
+                    histogram: Arc::new(histogram.to_float()),
+                })
+                .collect();
+            held.add(floats.len() + samples_of(&histograms))?;
             if !samples.is_empty() {
-                matrix.push(RangeSeries { labels, samples });
+                matrix.push(RangeSeries {
+                    labels: finished_labels(element),
+                    samples: floats,
+                    histograms,
+                });
             }
             Ok(())
         })?;
         matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
         Ok(QueryValue::Matrix(matrix))
     }
+}
+
+/// As how many samples histograms count.
+fn samples_of(histograms: &[HistogramSample]) -> usize {
+    let weights = histograms
+        .iter()
+        .map(|sample| histogram_samples(sample.histogram.view()));
+    weights.sum()
+}
+
+/// Moves the samples of `later` into `kept`; tells whether they are all at different times.
+fn append_series(kept: &mut RangeSeries, later: &mut RangeSeries) -> bool {
+    kept.samples.append(&mut later.samples);
+    kept.samples.sort_by_key(|sample| sample.timestamp_ms);
+    kept.histograms.append(&mut later.histograms);
+    kept.histograms.sort_by_key(|sample| sample.timestamp_ms);
+    let floats = kept.samples.iter().map(|sample| sample.timestamp_ms);
+    let mut times: Vec<i64> = floats
+        .chain(kept.histograms.iter().map(|sample| sample.timestamp_ms))
+        .collect();
+    times.sort_unstable();
+    times.is_sorted_by(|before, after| before < after)
 }
 
 fn finished_labels(element: Element) -> Labels {

@@ -9,6 +9,7 @@ use moheng_metrics::{Matcher, SampleBuffer};
 use super::Evaluator;
 use super::grid::Grid;
 use super::input::{SharedSeries, TimeRange};
+use super::limits::buffered_samples;
 use crate::ast::{Expr, ExprKind, Selector, Span};
 use crate::error::QueryError;
 
@@ -190,7 +191,8 @@ impl Evaluator<'_> {
             if buffer.is_empty() {
                 continue;
             }
-            if held.add(buffer.len()).is_err() || held.add_labels(&labels).is_err() {
+            let samples = buffer.floats.len() + buffered_samples(&buffer, 0);
+            if held.add(samples).is_err() || held.add_labels(&labels).is_err() {
                 return Ok(None);
             }
             shared.rows.push((labels, buffer));

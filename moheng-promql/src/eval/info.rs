@@ -152,7 +152,7 @@ impl Evaluator<'_> {
                 return Ok(());
             };
             let mut times = Column::default();
-            latest_times(&samples.floats, &windows, &mut times);
+            latest_times(samples, &windows, &mut times);
             if times.is_empty() {
                 return Ok(());
             }
@@ -220,7 +220,7 @@ fn enrich(
 ) -> Result<(), QueryError> {
     let mut parts: Vec<(Vec<usize>, Column)> = Vec::new();
     let mut current: Vec<usize> = Vec::new();
-    for (step, value) in column.iter() {
+    for step in column.any_present().iter() {
         newest_rows(described, step, &mut current)?;
         if current.is_empty() && request.drops_undescribed() {
             continue;
@@ -230,7 +230,9 @@ fn enrich(
         if known.is_none() {
             parts.push((current.clone(), Column::empty(column.steps())));
         }
-        parts[part].1.set(step, value);
+        if let Some(cell) = column.cell(step) {
+            parts[part].1.set_cell(step, cell);
+        }
     }
     for (rows, column) in parts {
         let added = added_labels(described, &rows, request)?;

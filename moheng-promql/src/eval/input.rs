@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use moheng_metrics::{Labels, SampleBuffer, SelectedSeries, SeriesCursor};
 
-use super::limits::{Held, Limits};
+use super::limits::{Held, Limits, buffered_samples};
 use crate::error::QueryError;
 
 /// Hands out the series of a selector one after the other.
@@ -69,17 +69,17 @@ impl Job<'_> {
         let mut held = limits.hold(0)?;
         match self {
             Self::Decode(mut series) => {
-                let mut known = 0;
+                let (mut floats, mut histograms) = (0, 0);
                 while series.samples.read(buffer)? {
-                    held.add(buffer.len() - known)?;
-                    known = buffer.len();
+                    held.add(buffer.floats.len() - floats + buffered_samples(buffer, histograms))?;
+                    (floats, histograms) = (buffer.floats.len(), buffer.histograms.len());
                 }
-                Ok((series.labels, known, held))
+                Ok((series.labels, floats + histograms, held))
             }
             Self::Copy(shared, row) => {
                 let (labels, samples) = &shared.rows[row];
                 copy_range(samples, range, buffer);
-                held.add(buffer.len())?;
+                held.add(buffer.floats.len() + buffered_samples(buffer, 0))?;
                 Ok((labels.clone(), 0, held))
             }
         }

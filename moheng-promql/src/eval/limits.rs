@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use moheng_metrics::{Clock, Labels};
+use moheng_metrics::{Clock, HistogramView, Labels, SampleBuffer};
 
 use crate::error::QueryError;
 
@@ -42,6 +42,27 @@ impl CancelToken {
 
 /// What one value takes at most: a sample with its time, or a cell of a column with its share of the mask.
 pub(crate) const VALUE_BYTES: u64 = 16;
+
+/// What a histogram without buckets takes, in bytes, its time included.
+const EMPTY_HISTOGRAM_BYTES: usize = 168;
+
+/// As how many samples a histogram counts.
+pub(crate) fn histogram_samples(histogram: HistogramView<'_>) -> usize {
+    let layout = histogram.layout;
+    let numbers = layout.positive.len()
+        + layout.negative.len()
+        + layout.custom_bounds.len()
+        + histogram.positive.len()
+        + histogram.negative.len();
+    (EMPTY_HISTOGRAM_BYTES + 8 * numbers) / 16
+}
+
+/// As how many samples those in a buffer count, histograms from the index `first_histogram` on.
+pub(crate) fn buffered_samples(buffer: &SampleBuffer, first_histogram: usize) -> usize {
+    let histograms =
+        (first_histogram..buffer.histograms.len()).filter_map(|index| buffer.histograms.get(index));
+    histograms.map(histogram_samples).sum()
+}
 
 /// The limits of one query and how far they are used up. Threads of one query share them.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod engine;
 mod fetch;
 mod grid;
 mod histogram;
+mod histogram_total;
 mod info;
 mod input;
 mod labels;
@@ -34,11 +35,12 @@ pub use limits::CancelToken;
 pub use recorder::Measured;
 pub use settings::{EngineSettings, InstantQuery, RangeQuery};
 
-pub(crate) use column::{Column, Mask};
+pub(crate) use column::{Cell, Column, Mask};
 pub(crate) use element::{Element, ElementSet, is_metadata_label, without_metadata};
 pub(crate) use grid::Grid;
+pub(crate) use histogram_total::HistogramTotal;
 pub(crate) use input::TimeRange;
-pub(crate) use limits::Held;
+pub(crate) use limits::{Held, histogram_samples};
 pub(crate) use numeric::{
     Mean, Sum, Summary, Variance, number_text, order_key, quantile_of_sorted, value_of_key,
 };
@@ -46,7 +48,7 @@ pub(crate) use recorder::Recorder;
 pub(crate) use scalars::smaller_or_larger;
 pub(crate) use sort::compare_nan_last;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use annotations::Annotator;
 use fetch::FetchTable;
@@ -86,7 +88,9 @@ pub(crate) struct Evaluator<'q> {
     pub(crate) statistics: RefCell<Statistics>,
     pub(crate) fetches: FetchTable,
     /// How many subqueries are being evaluated inside each other.
-    pub(crate) subquery_depth: Cell<usize>,
+    pub(crate) subquery_depth: std::cell::Cell<usize>,
+    /// Whether only counts and sums of native histograms are asked for, whose resets are then told by all buckets.
+    pub(crate) reads_statistics: std::cell::Cell<bool>,
     /// Measures every node, when the query is to be analyzed.
     pub(crate) recorder: Option<Recorder>,
 }
@@ -125,6 +129,14 @@ impl<'q> Evaluator<'q> {
             set.push(element, column.clone())
         })?;
         Ok(set)
+    }
+
+    /// Evaluates something for which it is known whether only counts and sums of native histograms are asked for.
+    pub(crate) fn reading_statistics<T>(&self, reads_statistics: bool, evaluate: impl FnOnce() -> T) -> T {
+        let before = self.reads_statistics.replace(reads_statistics);
+        let result = evaluate();
+        self.reads_statistics.set(before);
+        result
     }
 
     pub(crate) fn warn(&self, span: Span, message: &str) {
@@ -170,8 +182,11 @@ impl<'q> Evaluator<'q> {
     fn stream_invariant(&self, expr: &Expr, grid: &Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
         let mut repeated = Column::default();
         self.stream_node(expr, &grid.first_step(), &mut |element, column| {
-            let Some(value) = column.get(0) else { return Ok(()) };
-            repeated.fill(grid.steps, value);
+            match column.cell(0) {
+                Some(Cell::Float(value)) => repeated.fill(grid.steps, value),
+                Some(Cell::Histogram(histogram)) => repeated.fill_histogram(grid.steps, histogram),
+                None => return Ok(()),
+            }
             sink(element, &mut repeated)
         })
     }
@@ -180,7 +195,28 @@ impl<'q> Evaluator<'q> {
         if unary.op == UnaryOp::Plus {
             return self.stream(&unary.expr, grid, sink);
         }
-        self.stream_nameless(&unary.expr, grid, sink, &mut |column| column.map(|value| -value))
+        self.stream_nameless(&unary.expr, grid, sink, &mut |column| {
+            column.map(|value| -value);
+            column.map_histograms(|_, histogram| {
+                let mut negative = histogram.clone();
+                negative.scale(-1.0);
+                Some(negative)
+            });
+        })
+    }
+
+    /// Changes the floats of `expr`, drops its histograms and the names of its elements.
+    pub(crate) fn stream_floats(
+        &self,
+        expr: &Expr,
+        grid: &Grid,
+        sink: &mut Sink<'_>,
+        change: &mut dyn FnMut(&mut Column),
+    ) -> Result<(), QueryError> {
+        self.stream_nameless(expr, grid, sink, &mut |column| {
+            column.drop_histograms();
+            change(column);
+        })
     }
 
     /// Changes the columns of `expr` and drops the names of its elements.

@@ -1,6 +1,7 @@
 //! Range vectors, whose windows are never made: selectors and subqueries hand their samples to window functions.
 
-use moheng_metrics::{FloatColumns, SampleBuffer};
+use moheng_metrics::histogram::ResetHint;
+use moheng_metrics::{HistogramView, SampleBuffer};
 
 use super::column::Column;
 use super::element::Element;
@@ -8,14 +9,14 @@ use super::grid::{Grid, Windows};
 use super::parallel::Deliver;
 use super::scalars::Scalars;
 use super::selector::{Reading, remove_stale_markers};
-use super::window::{Remarks, Scratch, WindowFunction};
+use super::window::{Scratch, WindowFunction};
 use super::{Evaluator, Sink, names_are_uniform};
 use crate::ast::{CallExpr, EdgeModifier, Expr, ExprKind, Subquery, ValueType};
 use crate::error::QueryError;
 use crate::functions::RangeFunction;
 
 /// Takes the samples of one element of a range vector.
-pub(crate) type RangeSink<'s> = dyn FnMut(Element, &mut FloatColumns) -> Result<(), QueryError> + 's;
+pub(crate) type RangeSink<'s> = dyn FnMut(Element, &mut SampleBuffer) -> Result<(), QueryError> + 's;
 
 impl Evaluator<'_> {
     /// A function of windows.
@@ -48,11 +49,15 @@ impl Evaluator<'_> {
         };
         let mut produce = |out: &mut Sink<'_>| {
             self.stream_windows(&kernel, argument, name, &mut |element, column, remarks| {
-                self.remark(remarks, &element, argument);
+                self.remark(remarks, &element, argument.span());
+                if column.is_empty() {
+                    return Ok(());
+                }
                 if function.keeps_name() {
                     return out(element, column);
                 }
-                if matches!(function, RangeFunction::Rate | RangeFunction::Increase) {
+                let is_rate = matches!(function, RangeFunction::Rate | RangeFunction::Increase);
+                if is_rate && !column.present().is_empty() {
                     self.remark_on_name(&element, argument);
                 }
                 out(element.nameless(), column)
@@ -79,15 +84,15 @@ impl Evaluator<'_> {
                 function: Some(name),
             };
             let kernel = |samples: &mut SampleBuffer, scratch: &mut Scratch, column: &mut Column| {
-                remove_stale_markers(&mut samples.floats);
-                function.evaluate(&samples.floats, scratch, column)
+                remove_stale_markers(samples);
+                function.evaluate(samples, scratch, column)
             };
             return self.stream_series(&reading, &kernel, deliver);
         }
         let (mut scratch, mut column) = (Scratch::default(), Column::default());
         self.read_ranges(argument, name, &function.windows, &mut |element, samples| {
             let remarks = function.evaluate(samples, &mut scratch, &mut column);
-            if column.is_empty() {
+            if column.is_empty() && remarks.is_empty() {
                 return Ok(());
             }
             deliver(element, &mut column, remarks)
@@ -118,18 +123,6 @@ impl Evaluator<'_> {
             )));
         }
         Ok(Some((edges, self.query.lookback_ms)))
-    }
-
-    fn remark(&self, remarks: Remarks, element: &Element, argument: &Expr) {
-        if remarks.start_times_overlap {
-            let mut message = "sample has start time that overlaps with previous sample timestamp".to_owned();
-            let name = element.labels.metric_name();
-            if !name.is_empty() {
-                message.push_str(" for metric ");
-                crate::ast::push_quoted(name, &mut message);
-            }
-            self.warn(argument.span(), &message);
-        }
     }
 
     fn check_parameters(
@@ -229,8 +222,8 @@ impl Evaluator<'_> {
                     function: Some(function),
                 };
                 self.visit_series(&reading, &mut |element, samples| {
-                    remove_stale_markers(&mut samples.floats);
-                    visit(element, &mut samples.floats)
+                    remove_stale_markers(samples);
+                    visit(element, samples)
                 })
             }
             ExprKind::Subquery(subquery) => self.read_subquery(subquery, windows, visit),
@@ -250,11 +243,25 @@ impl Evaluator<'_> {
             return Ok(());
         }
         let _held = self.limits.hold(grid.steps)?;
-        let mut samples = FloatColumns::default();
+        let mut samples = SampleBuffer::new();
         self.subquery_depth.set(self.subquery_depth.get() + 1);
-        let result = self.stream(&subquery.expr, &grid, &mut |element, column| {
+        let stream =
+            |sink: &mut Sink<'_>| self.reading_statistics(false, || self.stream(&subquery.expr, &grid, sink));
+        let result = stream(&mut |element, column| {
             samples.clear();
-            column.for_each(|step, value| samples.push(grid.time_ms(step), value));
+            column.for_each(|step, value| samples.floats.push(grid.time_ms(step), value));
+            for (step, histogram) in column.histograms() {
+                // What is known of resets between samples says nothing about the steps of the subquery.
+                let reset_hint = match histogram.reset_hint {
+                    ResetHint::Gauge => ResetHint::Gauge,
+                    _ => ResetHint::Unknown,
+                };
+                let view = HistogramView {
+                    reset_hint,
+                    ..histogram.view()
+                };
+                samples.histograms.push(grid.time_ms(step), view);
+            }
             visit(element, &mut samples)
         });
         self.subquery_depth.set(self.subquery_depth.get() - 1);

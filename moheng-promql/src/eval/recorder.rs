@@ -58,7 +58,7 @@ impl Evaluator<'_> {
         let (mut series, mut samples) = (0, 0);
         let result = self.stream_node(expr, grid, &mut |element, column| {
             series += 1;
-            samples += column.present().count() as u64;
+            samples += column.count() as u64;
             let handed_on = clock.monotonic();
             let result = sink(element, column);
             elsewhere += clock.monotonic().saturating_sub(handed_on);

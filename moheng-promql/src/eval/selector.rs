@@ -1,6 +1,9 @@
 //! Reading series through the seam: instant vector selectors.
 
-use moheng_metrics::{FloatColumns, Matcher, SampleBuffer, Select, SeriesOrder, is_stale_nan};
+use moheng_metrics::histogram::ResetHint;
+use moheng_metrics::{
+    FloatColumns, HistogramColumns, HistogramView, Matcher, SampleBuffer, Select, SeriesOrder, is_stale_nan,
+};
 
 use super::element::Element;
 use super::grid::{Grid, Windows};
@@ -16,6 +19,9 @@ const FEWEST_SERIES_PER_THREAD: usize = 16;
 
 /// What is computed from the samples of one series.
 pub(crate) type Kernel<'k> = dyn Fn(&mut SampleBuffer, &mut Scratch, &mut Column) -> Remarks + Sync + 'k;
+
+/// What is computed for an instant vector selector.
+type LatestKernel = fn(&SampleBuffer, &Windows, &mut Column) -> Remarks;
 
 /// A selector, what it reads, and how its samples are counted.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +43,12 @@ impl Evaluator<'_> {
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let kernel = match selector.edges {
-            Some(EdgeModifier::Smoothed) => |samples: &FloatColumns, windows: &Windows, out: &mut Column| {
-                smoothed_values(samples, windows, out);
+        let kernel: LatestKernel = match selector.edges {
+            Some(EdgeModifier::Smoothed) => smoothed_values,
+            _ => |samples, windows, out| {
+                latest_values(samples, windows, out);
+                Remarks::default()
             },
-            _ => latest_values,
         };
         self.stream_latest(selector, span, grid, sink, kernel)
     }
@@ -54,7 +61,10 @@ impl Evaluator<'_> {
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream_latest(selector, span, grid, sink, latest_times)
+        self.stream_latest(selector, span, grid, sink, |samples, windows, out| {
+            latest_times(samples, windows, out);
+            Remarks::default()
+        })
     }
 
     /// When the newest sample in the lookback of every step started to count, in seconds.
@@ -65,7 +75,10 @@ impl Evaluator<'_> {
         grid: &Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream_latest(selector, span, grid, sink, latest_start_times)
+        self.stream_latest(selector, span, grid, sink, |samples, windows, out| {
+            latest_start_times(samples, windows, out);
+            Remarks::default()
+        })
     }
 
     fn stream_latest(
@@ -74,7 +87,7 @@ impl Evaluator<'_> {
         span: Span,
         grid: &Grid,
         sink: &mut Sink<'_>,
-        kernel: fn(&FloatColumns, &Windows, &mut Column),
+        kernel: LatestKernel,
     ) -> Result<(), QueryError> {
         let windows = self.windows(&selector.modifiers, self.query.lookback_ms, grid)?;
         let reading = Reading {
@@ -86,12 +99,17 @@ impl Evaluator<'_> {
         let is_smoothed = selector.edges.is_some();
         let kernel = |samples: &mut SampleBuffer, _: &mut Scratch, column: &mut Column| {
             if is_smoothed {
-                remove_stale_markers(&mut samples.floats);
+                remove_stale_markers(samples);
             }
-            kernel(&samples.floats, &windows, column);
-            Remarks::default()
+            kernel(samples, &windows, column)
         };
-        self.stream_series(&reading, &kernel, &mut |element, column, _| sink(element, column))
+        self.stream_series(&reading, &kernel, &mut |element, column, remarks| {
+            self.remark(remarks, &element, span);
+            if column.is_empty() {
+                return Ok(());
+            }
+            sink(element, column)
+        })
     }
 
     /// The windows of a selector or subquery with these modifiers.
@@ -139,6 +157,7 @@ impl Evaluator<'_> {
     }
 
     /// Computes a column for every series of a selector, on several threads where that pays, and delivers them in order.
+    /// A column without values is delivered only when there is something to remark.
     pub(crate) fn stream_series(
         &self,
         reading: &Reading<'_>,
@@ -152,6 +171,7 @@ impl Evaluator<'_> {
         let mut input = self.open(reading, range)?;
         let (limits, counts) = (&self.limits, self.query.counts_samples_per_step);
         let is_instant = reading.function.is_none();
+        let reads_statistics = self.reads_statistics.get();
         let windows = reading.windows;
         let work = |job: super::input::Job<'_>, worker: &mut Worker| {
             let (labels, samples_read, _held) = job.load(range, limits, &mut worker.buffer)?;
@@ -160,15 +180,16 @@ impl Evaluator<'_> {
             if worker.buffer.is_empty() {
                 return Ok(None);
             }
+            if reads_statistics && !worker.buffer.histograms.is_empty() {
+                worker.buffer.histograms = with_reset_hints(&worker.buffer.histograms);
+            }
             let remarks = kernel(&mut worker.buffer, &mut worker.scratch, &mut worker.column);
             if counts && is_instant {
                 worker.tally.add_present(&worker.column);
             } else if counts {
-                worker
-                    .tally
-                    .add_windows(&worker.buffer.floats.timestamps_ms, &windows);
+                worker.tally.add_buffer(&worker.buffer, &windows);
             }
-            if worker.column.is_empty() {
+            if worker.column.is_empty() && remarks.is_empty() {
                 return Ok(None);
             }
             Ok(Some((Element::new(labels), remarks)))
@@ -204,7 +225,7 @@ impl Evaluator<'_> {
             let (labels, samples_read, _held) = job.load(range, &self.limits, &mut buffer)?;
             self.record_read(reading.span, u64::from(samples_read > 0), samples_read as u64);
             if self.query.counts_samples_per_step {
-                tally.add_windows(&buffer.floats.timestamps_ms, &reading.windows);
+                tally.add_buffer(&buffer, &reading.windows);
             }
             if !buffer.is_empty() {
                 visit(Element::new(labels), &mut buffer)?;
@@ -242,7 +263,64 @@ impl Evaluator<'_> {
 }
 
 /// Removes stale markers, which windows of samples never see.
-pub(crate) fn remove_stale_markers(samples: &mut FloatColumns) {
+pub(crate) fn remove_stale_markers(samples: &mut SampleBuffer) {
+    remove_stale_floats(&mut samples.floats);
+    if samples
+        .histograms
+        .iter()
+        .any(|(_, histogram)| histogram.is_stale())
+    {
+        samples.histograms = live_histograms(&samples.histograms);
+    }
+}
+
+/// The histograms with what their buckets tell of resets between them, where that was not known.
+fn with_reset_hints(all: &HistogramColumns) -> HistogramColumns {
+    let mut hinted = HistogramColumns::default();
+    let mut before: Option<HistogramView<'_>> = None;
+    for (index, (time_ms, histogram)) in all.iter().enumerate() {
+        let reset_hint = match before {
+            Some(before) if histogram.reset_hint == ResetHint::Unknown && !before.is_stale() => {
+                if histogram.is_reset_since(&before) {
+                    ResetHint::Reset
+                } else {
+                    ResetHint::NotReset
+                }
+            }
+            _ => histogram.reset_hint,
+        };
+        hinted.push(
+            time_ms,
+            HistogramView {
+                reset_hint,
+                ..histogram
+            },
+        );
+        let start_ms = all.start_timestamp_ms(index);
+        if start_ms != 0 {
+            hinted.set_start_timestamp_ms(start_ms);
+        }
+        before = Some(histogram);
+    }
+    hinted
+}
+
+fn live_histograms(all: &HistogramColumns) -> HistogramColumns {
+    let mut live = HistogramColumns::default();
+    for (index, (time_ms, histogram)) in all.iter().enumerate() {
+        if histogram.is_stale() {
+            continue;
+        }
+        live.push(time_ms, histogram);
+        let start_ms = all.start_timestamp_ms(index);
+        if start_ms != 0 {
+            live.set_start_timestamp_ms(start_ms);
+        }
+    }
+    live
+}
+
+fn remove_stale_floats(samples: &mut FloatColumns) {
     let Some(first) = samples.values.iter().position(|value| is_stale_nan(*value)) else {
         return;
     };

@@ -19,9 +19,18 @@ impl Evaluator<'_> {
     ) -> Result<(), QueryError> {
         let argument = argument(call, 0)?;
         if self.sorts_in_vain(span) {
-            return self.stream(argument, grid, sink);
+            return self.stream(argument, grid, &mut |element, column| {
+                column.drop_histograms();
+                if column.is_empty() {
+                    return Ok(());
+                }
+                sink(element, column)
+            });
         }
         let mut set = self.collect(argument, grid)?;
+        for (_, column) in &mut set.rows {
+            column.drop_histograms();
+        }
         set.rows.sort_by(|(_, left), (_, right)| {
             let value = |column: &super::Column| column.get(0).unwrap_or(f64::NAN);
             compare_nan_last(value(left), value(right), is_descending)

@@ -1,7 +1,10 @@
 //! [`Tally`]: how many samples each step sees.
 
+use moheng_metrics::SampleBuffer;
+
 use super::column::Column;
 use super::grid::Windows;
+use super::limits::histogram_samples;
 
 /// Samples seen, step by step.
 #[derive(Clone, Debug, Default)]
@@ -14,10 +17,27 @@ impl Tally {
     pub(crate) fn add_present(&mut self, column: &Column) {
         self.reserve(column.steps());
         column.for_each(|step, _| self.per_step[step] += 1);
+        for (step, histogram) in column.histograms() {
+            self.per_step[step] += histogram_samples(histogram.view()) as u64;
+        }
     }
 
-    /// Counts the samples inside each window; the times are ascending.
-    pub(crate) fn add_windows(&mut self, times_ms: &[i64], windows: &Windows) {
+    /// Counts the samples of a series inside each window.
+    pub(crate) fn add_buffer(&mut self, samples: &SampleBuffer, windows: &Windows) {
+        self.add_windows(&samples.floats.timestamps_ms, windows);
+        for (time_ms, histogram) in samples.histograms.iter() {
+            let weight = histogram_samples(histogram) as u64;
+            for step in 0..windows.steps {
+                let end_ms = windows.end_ms(step);
+                if time_ms > end_ms - windows.length_ms && time_ms <= end_ms {
+                    self.per_step[step] += weight;
+                }
+            }
+        }
+    }
+
+    /// Counts the floats inside each window; the times are ascending.
+    fn add_windows(&mut self, times_ms: &[i64], windows: &Windows) {
         self.reserve(windows.steps);
         let (mut first, mut end) = (0, 0);
         for step in 0..windows.steps {

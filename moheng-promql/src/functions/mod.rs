@@ -6,6 +6,8 @@ mod table;
 
 pub(crate) use date::DateField;
 
+use moheng_metrics::HistogramView;
+
 use crate::ast::ValueType;
 pub use table::FUNCTIONS;
 
@@ -42,8 +44,6 @@ pub enum Support {
     Stable,
     /// Where the parser is told to allow experimental functions.
     Experimental,
-    /// Prometheus has it, this version does not yet.
-    NotYet,
 }
 
 /// How the evaluator computes a function.
@@ -61,8 +61,12 @@ pub(crate) enum Evaluator {
     Context(ContextValue),
     /// Functions with evaluators of their own.
     Special(Special),
-    /// Nothing: the checker refuses the function.
-    NotYet,
+    /// A number told of each native histogram.
+    Histogram {
+        value: fn(HistogramView<'_>) -> f64,
+        /// Whether count and sum do not suffice.
+        needs_buckets: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The rows of the function table.
 
+use moheng_metrics::HistogramView;
+
 use ValueType::{InstantVector, RangeVector, Scalar, String as Text};
 
 use super::{
@@ -40,14 +42,14 @@ pub static FUNCTIONS: &[Function] = &[
     function("exp", &[InstantVector], Evaluator::Map(f64::exp), "Exponential function."),
     function("first_over_time", &[RangeVector], Evaluator::Range(RangeFunction::First), "Oldest sample in the window."),
     function("floor", &[InstantVector], Evaluator::Map(f64::floor), "Rounds down."),
-    function("histogram_avg", &[InstantVector], Evaluator::NotYet, "Mean of the observations of native histograms.").supported(Support::NotYet),
-    function("histogram_count", &[InstantVector], Evaluator::NotYet, "Number of observations of native histograms.").supported(Support::NotYet),
-    function("histogram_fraction", &[Scalar, Scalar, InstantVector], Evaluator::Special(Special::HistogramFraction), "Fraction of observations between two values, from classic histogram buckets."),
-    function("histogram_quantile", &[Scalar, InstantVector], Evaluator::Special(Special::HistogramQuantile), "Quantile of observations, from classic histogram buckets."),
+    function("histogram_avg", &[InstantVector], statistic(|histogram| histogram.mean()), "Mean of the observations of native histograms."),
+    function("histogram_count", &[InstantVector], statistic(|histogram| histogram.count), "Number of observations of native histograms."),
+    function("histogram_fraction", &[Scalar, Scalar, InstantVector], Evaluator::Special(Special::HistogramFraction), "Fraction of observations between two values, of classic or native histograms."),
+    function("histogram_quantile", &[Scalar, InstantVector], Evaluator::Special(Special::HistogramQuantile), "Quantile of observations, of classic or native histograms."),
     function("histogram_quantiles", &[InstantVector, Text, Scalar], Evaluator::Special(Special::HistogramQuantiles), "Several quantiles of observations, each with its number in a label.").variadic(Variadic::LastUpTo(10)).supported(Support::Experimental),
-    function("histogram_stddev", &[InstantVector], Evaluator::NotYet, "Standard deviation of the observations of native histograms.").supported(Support::NotYet),
-    function("histogram_stdvar", &[InstantVector], Evaluator::NotYet, "Variance of the observations of native histograms.").supported(Support::NotYet),
-    function("histogram_sum", &[InstantVector], Evaluator::NotYet, "Sum of the observations of native histograms.").supported(Support::NotYet),
+    function("histogram_stddev", &[InstantVector], Evaluator::Histogram { value: |histogram| histogram.variance().sqrt(), needs_buckets: true }, "Standard deviation of the observations of native histograms."),
+    function("histogram_stdvar", &[InstantVector], Evaluator::Histogram { value: |histogram| histogram.variance(), needs_buckets: true }, "Variance of the observations of native histograms."),
+    function("histogram_sum", &[InstantVector], statistic(|histogram| histogram.sum), "Sum of the observations of native histograms."),
     function("hour", &[InstantVector], Evaluator::Date(DateField::Hour), "Hour of the day, UTC.").variadic(Variadic::LastOptional),
     function("idelta", &[RangeVector], Evaluator::Range(RangeFunction::InstantDelta), "Difference of the last two samples."),
     function("increase", &[RangeVector], Evaluator::Range(RangeFunction::Increase), "Growth of a counter in the window, extrapolated to its borders."),
@@ -101,6 +103,14 @@ pub static FUNCTIONS: &[Function] = &[
     function("vector", &[Scalar], Evaluator::Special(Special::Vector), "A scalar as an element without labels."),
     function("year", &[InstantVector], Evaluator::Date(DateField::Year), "Year, UTC.").variadic(Variadic::LastOptional),
 ];
+
+/// What count and sum of a histogram tell.
+const fn statistic(value: fn(HistogramView<'_>) -> f64) -> Evaluator {
+    Evaluator::Histogram {
+        value,
+        needs_buckets: false,
+    }
+}
 
 const fn function(
     name: &'static str,

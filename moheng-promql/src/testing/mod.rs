@@ -17,6 +17,7 @@
 //! # Ok::<(), moheng_promql::testing::ScriptError>(())
 //! ```
 
+mod classic;
 mod compare;
 mod histogram_notation;
 mod points;

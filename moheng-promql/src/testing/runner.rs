@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moheng_metrics::{
-    AppendBatch, HistogramEntry, HistogramValue, MemorySource, Pattern, SampleSink, SeriesKey, SeriesSource,
-    SystemClock,
+    AppendBatch, HistogramEntry, HistogramValue, MemorySource, Pattern, Sample, SampleSink, SeriesKey,
+    SeriesSource, SystemClock,
 };
 
 use super::Point;
@@ -14,7 +14,7 @@ use super::compare::{compare_instant, compare_matrix};
 use super::script::{Command, Eval, EvalTime, Expectation, LoadSeries, MessagePattern, Script, ScriptError};
 use crate::{
     Annotations, Engine, EngineSettings, Expr, ExprKind, InstantQuery, InstantSample, ParserOptions,
-    QueryError, QueryOutput, QueryValue, RangeQuery, Visitor, parse_with,
+    QueryError, QueryOutput, QueryValue, RangeQuery, SampleValue, Visitor, parse_with,
 };
 
 /// Functions whose value changes with the evaluation time even where all selectors are fixed by `@`.
@@ -160,24 +160,38 @@ impl Runner {
     fn load(&self, all: &[LoadSeries]) {
         let mut batch = AppendBatch::new();
         for series in all {
+            let mut has_histogram = false;
             for sample in &series.samples {
                 match &sample.value {
                     Point::Missing => {}
                     Point::Float(value) => {
+                        if has_histogram {
+                            // The floats of a batch are appended before its histograms.
+                            self.append(&mut batch);
+                            has_histogram = false;
+                        }
                         batch.push_labels(&series.labels, sample.timestamp_ms, *value);
                         batch.set_start_timestamp_ms(sample.start_timestamp_ms);
                     }
-                    Point::Histogram(histogram) => batch.histograms.push(HistogramEntry {
-                        series: SeriesKey::Labels(&series.labels),
-                        timestamp_ms: sample.timestamp_ms,
-                        start_timestamp_ms: sample.start_timestamp_ms,
-                        value: HistogramValue::Float(histogram),
-                    }),
+                    Point::Histogram(histogram) => {
+                        has_histogram = true;
+                        batch.histograms.push(HistogramEntry {
+                            series: SeriesKey::Labels(&series.labels),
+                            timestamp_ms: sample.timestamp_ms,
+                            start_timestamp_ms: sample.start_timestamp_ms,
+                            value: HistogramValue::Float(histogram),
+                        });
+                    }
                 }
             }
         }
+        self.append(&mut batch);
+    }
+
+    fn append(&self, batch: &mut AppendBatch<'_>) {
         // Out of order samples are refused one by one, as scripts expect.
-        let _ = self.store.append(&batch);
+        let _ = self.store.append(batch);
+        *batch = AppendBatch::new();
     }
 
     fn evaluate(&self, eval: &Eval) -> Result<(), String> {
@@ -273,18 +287,31 @@ impl Runner {
             return Err(as_range("not a matrix".to_owned()));
         };
         let middle = |series: &crate::RangeSeries| {
-            let sample = series
+            let float = series
                 .samples
                 .iter()
-                .find(|sample| sample.timestamp_ms == time_ms)?;
+                .find(|sample| sample.timestamp_ms == time_ms);
+            let histogram = series
+                .histograms
+                .iter()
+                .find(|sample| sample.timestamp_ms == time_ms);
+            let value = match (float, histogram) {
+                (Some(sample), _) => SampleValue::Float(sample.value),
+                (None, Some(sample)) => SampleValue::Histogram(Arc::clone(&sample.histogram)),
+                (None, None) => return None,
+            };
             Some(InstantSample {
                 labels: series.labels.clone(),
-                sample: *sample,
+                timestamp_ms: time_ms,
+                value,
             })
         };
         let elements: Vec<InstantSample> = matrix.iter().filter_map(middle).collect();
         let value = match (eval.scalar, elements.as_slice()) {
-            (Some(_), [element]) => QueryValue::Scalar(element.sample),
+            (Some(_), [element]) => QueryValue::Scalar(Sample {
+                timestamp_ms: time_ms,
+                value: element.value.as_float().unwrap_or(f64::NAN),
+            }),
             _ => QueryValue::Vector(elements),
         };
         compare_instant(eval, &value, false).map_err(as_range)

@@ -3,6 +3,7 @@
 use moheng_metrics::{Labels, METRIC_NAME, MatchOp, parse_duration_ms};
 use thiserror::Error;
 
+use super::classic::histograms_of_classic;
 use super::points::{Point, parse_points, parse_start_offsets, parse_value};
 use crate::syntax::parse_series;
 
@@ -180,6 +181,9 @@ fn parse_command(head: &str, block: &[&str], line: usize) -> Result<Command, Scr
                 // The last line of a series counts.
                 series.retain(|other| other.labels != loaded.labels);
                 series.push(loaded);
+            }
+            if word == "load_with_nhcb" {
+                series.extend(histograms_of_classic(&series));
             }
             Ok(Command::Load(series))
         }

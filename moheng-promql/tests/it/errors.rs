@@ -148,10 +148,6 @@ fn what_is_not_allowed_by_default() {
         "sort_by_label(a, 'b')",
         "1:1: parse error: function \"sort_by_label\" is experimental and must be enabled",
     );
-    check(
-        "histogram_sum(a)",
-        "1:1: parse error: function \"histogram_sum\" is not supported yet by this version",
-    );
     for query in [
         "limitk(1, sort_by_label(a, 'b'))",
         "a + fill_left(-1) fill_right(1m) b",

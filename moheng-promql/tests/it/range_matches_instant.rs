@@ -111,7 +111,8 @@ fn check(engine: &Engine, store: &MemorySource, query: &str, step_ms: i64) {
             QueryValue::Vector(elements) => elements,
             QueryValue::Scalar(sample) => vec![moheng_promql::InstantSample {
                 labels: Labels::empty(),
-                sample,
+                timestamp_ms: sample.timestamp_ms,
+                value: moheng_promql::SampleValue::Float(sample.value),
             }],
             other => panic!("{query}: {other:?}"),
         };
@@ -125,7 +126,7 @@ fn check(engine: &Engine, store: &MemorySource, query: &str, step_ms: i64) {
                 .unwrap_or_else(|| panic!("{query}: no {}", element.labels))
                 .samples;
             let sample = samples.iter().find(|sample| sample.timestamp_ms == time_ms);
-            let (found, expected) = (sample.expect(query).value, element.sample.value);
+            let (found, expected) = (sample.expect(query).value, element.value.as_float().expect(query));
             let is_close = found == expected
                 || (found.is_nan() && expected.is_nan())
                 || (found - expected).abs() <= 1e-9 * found.abs().max(expected.abs()).max(1.0);

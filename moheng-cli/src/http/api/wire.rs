@@ -1,12 +1,15 @@
 //! The JSON of the HTTP API, written piece by piece straight from the results.
 
+use moheng_metrics::histogram::FloatHistogram;
 use moheng_metrics::{Labels, Sample, format_json_float};
-use moheng_promql::{Annotations, QueryValue};
+use moheng_promql::{Annotations, HistogramSample, QueryValue, RangeSeries, SampleValue};
 
 use crate::http::{Pages, push_json_string};
 
 /// How many samples of a series are written in one piece.
 const SAMPLES_PER_PIECE: usize = 2_000;
+/// How many histograms of a series are written in one piece.
+const HISTOGRAMS_PER_PIECE: usize = 100;
 
 /// `{"status":"success","data":DATA}` with the annotations, where DATA is what `data` writes.
 pub(super) fn success(mut data: Pages, annotations: Annotations) -> Pages {
@@ -106,15 +109,27 @@ pub(super) fn query_data(value: QueryValue, statistics: Option<String>) -> Pages
             "vector",
             list(samples, |series, out| {
                 push_metric(&series.labels, out);
-                out.push_str(r#","value":"#);
-                push_sample(series.sample, out);
+                match &series.value {
+                    SampleValue::Float(value) => {
+                        out.push_str(r#","value":"#);
+                        let timestamp_ms = series.timestamp_ms;
+                        push_sample(
+                            Sample {
+                                timestamp_ms,
+                                value: *value,
+                            },
+                            out,
+                        );
+                    }
+                    SampleValue::Histogram(histogram) => {
+                        out.push_str(r#","histogram":"#);
+                        push_histogram(series.timestamp_ms, histogram, out);
+                    }
+                }
                 out.push('}');
             }),
         ),
-        QueryValue::Matrix(series) => (
-            "matrix",
-            matrix(series.into_iter().map(|series| (series.labels, series.samples))),
-        ),
+        QueryValue::Matrix(series) => ("matrix", matrix(series)),
         // A kind of value that was added to the engine and not here: clients see that they do not know it.
         _ => ("unknown", whole("null".to_owned())),
     };
@@ -142,23 +157,15 @@ pub(super) fn query_data(value: QueryValue, statistics: Option<String>) -> Pages
 }
 
 /// A list of range series; long ones are written in several pieces.
-fn matrix(mut series: impl Iterator<Item = (Labels, Vec<Sample>)> + Send + 'static) -> Pages {
-    let mut current: Option<(Vec<Sample>, usize)> = None;
+fn matrix(series: Vec<RangeSeries>) -> Pages {
+    let mut series = series.into_iter();
+    let mut current: Option<SeriesWriter> = None;
     let mut opened = false;
     let mut closed = false;
     Box::new(move |out| {
-        if let Some((samples, next)) = &mut current {
-            let rest = samples.get(*next..).unwrap_or_default();
-            let piece = rest.get(..SAMPLES_PER_PIECE).unwrap_or(rest);
-            for (index, sample) in piece.iter().enumerate() {
-                if *next + index > 0 {
-                    out.push(',');
-                }
-                push_sample(*sample, out);
-            }
-            *next += piece.len();
-            if *next == samples.len() {
-                out.push_str("]}");
+        if let Some(writer) = &mut current {
+            if !writer.write_piece(out) {
+                out.push('}');
                 current = None;
             }
             return true;
@@ -166,11 +173,15 @@ fn matrix(mut series: impl Iterator<Item = (Labels, Vec<Sample>)> + Send + 'stat
         if closed {
             return false;
         }
-        if let Some((labels, samples)) = series.next() {
+        if let Some(next) = series.next() {
             out.push(if opened { ',' } else { '[' });
-            push_metric(&labels, out);
-            out.push_str(r#","values":["#);
-            current = Some((samples, 0));
+            push_metric(&next.labels, out);
+            current = Some(SeriesWriter {
+                floats: next.samples,
+                histograms: next.histograms,
+                written_floats: 0,
+                written_histograms: 0,
+            });
         } else {
             out.push_str(if opened { "]" } else { "[]" });
             closed = true;
@@ -178,6 +189,97 @@ fn matrix(mut series: impl Iterator<Item = (Labels, Vec<Sample>)> + Send + 'stat
         opened = true;
         true
     })
+}
+
+/// Writes the samples of one series piece by piece: `,"values":[...],"histograms":[...]`, of which one may be missing.
+struct SeriesWriter {
+    floats: Vec<Sample>,
+    histograms: Vec<HistogramSample>,
+    written_floats: usize,
+    written_histograms: usize,
+}
+
+impl SeriesWriter {
+    /// `false` when nothing was left to write.
+    fn write_piece(&mut self, out: &mut String) -> bool {
+        let wrote_floats = write_list(
+            "values",
+            &self.floats,
+            &mut self.written_floats,
+            SAMPLES_PER_PIECE,
+            out,
+            |sample, out| push_sample(*sample, out),
+        );
+        wrote_floats
+            || write_list(
+                "histograms",
+                &self.histograms,
+                &mut self.written_histograms,
+                HISTOGRAMS_PER_PIECE,
+                out,
+                |sample, out| push_histogram(sample.timestamp_ms, &sample.histogram, out),
+            )
+    }
+}
+
+/// Writes the next piece of a list that is a field of an object; `false` when nothing was left to write.
+fn write_list<T>(
+    name: &str,
+    items: &[T],
+    written: &mut usize,
+    piece_length: usize,
+    out: &mut String,
+    push: impl Fn(&T, &mut String),
+) -> bool {
+    let rest = items.get(*written..).unwrap_or_default();
+    if rest.is_empty() {
+        return false;
+    }
+    let piece = rest.get(..piece_length).unwrap_or(rest);
+    for (index, item) in piece.iter().enumerate() {
+        if *written + index > 0 {
+            out.push(',');
+        } else {
+            out.push_str(",\"");
+            out.push_str(name);
+            out.push_str("\":[");
+        }
+        push(item, out);
+    }
+    *written += piece.len();
+    if *written == items.len() {
+        out.push(']');
+    }
+    true
+}
+
+/// `[1700000000.5,{"count":"3","sum":"4.5","buckets":[[0,"1","2","3"]]}]`; empty buckets are left out.
+fn push_histogram(timestamp_ms: i64, histogram: &FloatHistogram, out: &mut String) {
+    let push_number = |number: f64, out: &mut String| {
+        out.push('"');
+        format_json_float(number, out);
+        out.push('"');
+    };
+    out.push('[');
+    push_timestamp(timestamp_ms, out);
+    out.push_str(r#",{"count":"#);
+    push_number(histogram.count, out);
+    out.push_str(r#","sum":"#);
+    push_number(histogram.sum, out);
+    for (index, bucket) in histogram.buckets().enumerate() {
+        out.push_str(if index == 0 { r#","buckets":["# } else { "," });
+        out.push('[');
+        out.push_str(&bucket.boundary_rule().to_string());
+        for number in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(',');
+            push_number(number, out);
+        }
+        out.push(']');
+    }
+    if histogram.buckets().next().is_some() {
+        out.push(']');
+    }
+    out.push_str("}]");
 }
 
 fn push_metric(labels: &Labels, out: &mut String) {
@@ -240,7 +342,10 @@ fn push_texts(name: &str, texts: &[String], out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use moheng_promql::{InstantSample, RangeSeries};
+    use std::sync::Arc;
+
+    use moheng_metrics::histogram::{BucketSpan, HistogramLayout};
+    use moheng_promql::InstantSample;
 
     use super::*;
 
@@ -284,20 +389,69 @@ mod tests {
         check(
             QueryValue::Vector(vec![InstantSample {
                 labels: labels.clone(),
-                sample: sample(1_000, f64::NAN),
+                timestamp_ms: 1_000,
+                value: SampleValue::Float(f64::NAN),
             }]),
             r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a\nb"},"value":[1,"NaN"]}]}"#,
         );
         let samples = vec![sample(0, 1e21), sample(15_120, 0.5)];
         check(
             QueryValue::Matrix(vec![
-                RangeSeries { labels, samples },
+                RangeSeries {
+                    labels,
+                    samples,
+                    histograms: Vec::new(),
+                },
                 RangeSeries {
                     labels: Labels::empty(),
                     samples: vec![sample(1, 2.0)],
+                    histograms: Vec::new(),
                 },
             ]),
             r#"{"resultType":"matrix","result":[{"metric":{"__name__":"up","job":"a\nb"},"values":[[0,"1e+21"],[15.12,"0.5"]]},{"metric":{},"values":[[0.001,"2"]]}]}"#,
+        );
+    }
+
+    #[test]
+    fn native_histograms() {
+        let layout = HistogramLayout {
+            positive: vec![BucketSpan { offset: 1, length: 2 }],
+            negative: vec![BucketSpan { offset: 0, length: 1 }],
+            ..HistogramLayout::exponential(0, 0.25)
+        };
+        let histogram = Arc::new(FloatHistogram {
+            count: 6.5,
+            sum: 9.0,
+            zero_count: 1.5,
+            positive: vec![3.0, 0.0],
+            negative: vec![2.0],
+            ..FloatHistogram::empty(layout)
+        });
+        let json = r#"{"count":"6.5","sum":"9","buckets":[[1,"-1","-0.5","2"],[3,"-0.25","0.25","1.5"],[0,"1","2","3"]]}"#;
+        check(
+            QueryValue::Vector(vec![InstantSample {
+                labels: Labels::empty(),
+                timestamp_ms: 1_000,
+                value: SampleValue::Histogram(Arc::clone(&histogram)),
+            }]),
+            &format!(r#"{{"resultType":"vector","result":[{{"metric":{{}},"histogram":[1,{json}]}}]}}"#),
+        );
+        let empty = Arc::new(FloatHistogram::empty(HistogramLayout::default()));
+        check(
+            QueryValue::Matrix(vec![RangeSeries {
+                labels: Labels::empty(),
+                samples: vec![sample(0, 1.0)],
+                histograms: [(1_000, histogram), (2_000, empty)]
+                    .into_iter()
+                    .map(|(timestamp_ms, histogram)| HistogramSample {
+                        timestamp_ms,
+                        histogram,
+                    })
+                    .collect(),
+            }]),
+            &format!(
+                r#"{{"resultType":"matrix","result":[{{"metric":{{}},"values":[[0,"1"]],"histograms":[[1,{json}],[2,{{"count":"0","sum":"0"}}]]}}]}}"#
+            ),
         );
     }
 
@@ -311,6 +465,7 @@ mod tests {
             QueryValue::Matrix(vec![RangeSeries {
                 labels: Labels::empty(),
                 samples,
+                histograms: Vec::new(),
             }]),
             &format!(
                 r#"{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{}]}}]}}"#,

@@ -1,8 +1,10 @@
 //! Growth: `rate`, `increase`, `delta`, `irate`, `idelta`, `resets`, `changes`.
 
+use std::ops::Range;
+
 use moheng_metrics::FloatColumns;
 
-use super::{Remarks, Scratch, Window, WindowFunction};
+use super::{Remark, Remarks, Scratch, Window, WindowFunction};
 use crate::eval::column::Column;
 use crate::eval::numeric::{Sum, Summary};
 use crate::eval::window::summary::Slider;
@@ -33,7 +35,7 @@ pub(super) fn extrapolated(
     let mut remarks = Remarks::default();
     function.each(samples, out, |window| {
         let start_ms = window.end_ms - function.windows.length_ms;
-        let counted_from = starts.start_of(samples, window.first, start_ms);
+        let counted_from = starts.start_of(window.first, start_ms);
         if window.end - window.first < 2 && counted_from.is_none() {
             return None;
         }
@@ -41,13 +43,16 @@ pub(super) fn extrapolated(
         if !resets.positions.is_empty() {
             growth = resets.add_to(growth, &window);
         }
-        remarks.start_times_overlap |= starts.overlap_in(samples, &window);
-        let factor = match counted_from {
-            Some(from_ms) => {
-                growth += samples.values[window.first];
-                extrapolation_after_start(samples, &window, from_ms)
-            }
-            None => extrapolation(samples, &window, start_ms, is_counter.then_some(growth)),
+        if starts.overlap_in(window.first..window.end) {
+            remarks.add(Remark::StartTimesOverlap);
+        }
+        let factor = if let Some(from_ms) = counted_from {
+            growth += samples.values[window.first];
+            extrapolation_after_start(&samples.timestamps_ms, &window, from_ms)
+        } else {
+            let first = samples.values[window.first];
+            let counter = is_counter.then_some((first, growth));
+            extrapolation(&samples.timestamps_ms, &window, start_ms, counter)
         };
         Some(growth * (factor / per_second))
     });
@@ -56,65 +61,75 @@ pub(super) fn extrapolated(
 
 /// When the samples of a series started to count, where that is known and to be used.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct StartTimes {
-    are_used: bool,
+pub(super) struct StartTimes<'s> {
+    times_ms: &'s [i64],
+    /// As [`FloatColumns::start_timestamps_ms`], and empty when they are not to be used.
+    starts_ms: &'s [i64],
 }
 
-impl StartTimes {
-    pub(super) fn of(function: &WindowFunction<'_>, samples: &FloatColumns) -> Self {
-        Self {
-            are_used: function.uses_start_timestamps && !samples.start_timestamps_ms.is_empty(),
-        }
+impl<'s> StartTimes<'s> {
+    pub(super) fn of(function: &WindowFunction<'_>, samples: &'s FloatColumns) -> Self {
+        Self::of_times(function, &samples.timestamps_ms, &samples.start_timestamps_ms)
+    }
+
+    pub(super) fn of_times(function: &WindowFunction<'_>, times_ms: &'s [i64], starts_ms: &'s [i64]) -> Self {
+        let starts_ms = if function.uses_start_timestamps {
+            starts_ms
+        } else {
+            &[]
+        };
+        Self { times_ms, starts_ms }
+    }
+
+    fn at(self, index: usize) -> i64 {
+        self.starts_ms.get(index).copied().unwrap_or_default()
     }
 
     /// Whether the sample at `after` started to count behind the one before it. When it started exactly there, the one
     /// before must have had a start of its own, or else the start is a mere guess.
     #[inline]
-    pub(super) fn is_reset(self, samples: &FloatColumns, after: usize) -> bool {
-        if !self.are_used {
+    pub(super) fn is_reset(self, after: usize) -> bool {
+        if self.starts_ms.is_empty() {
             return false;
         }
-        let start_ms = samples.start_timestamp_ms(after);
-        let before_ms = samples.timestamps_ms[after - 1];
-        if start_ms == 0 || start_ms >= samples.timestamps_ms[after] || start_ms < before_ms {
+        let (start_ms, before_ms) = (self.at(after), self.times_ms[after - 1]);
+        if start_ms == 0 || start_ms >= self.times_ms[after] || start_ms < before_ms {
             return false;
         }
-        let start_before_ms = samples.start_timestamp_ms(after - 1);
+        let start_before_ms = self.at(after - 1);
         start_ms > before_ms || (start_before_ms != 0 && start_before_ms < before_ms)
     }
 
     /// When the first sample of a window started to count, if that was inside the window.
     #[inline]
-    fn start_of(self, samples: &FloatColumns, first: usize, window_start_ms: i64) -> Option<i64> {
-        if !self.are_used {
+    pub(super) fn start_of(self, first: usize, window_start_ms: i64) -> Option<i64> {
+        if self.starts_ms.is_empty() {
             return None;
         }
-        let start_ms = samples.start_timestamp_ms(first);
-        let is_inside = start_ms > window_start_ms && start_ms < samples.timestamps_ms[first];
+        let start_ms = self.at(first);
+        let is_inside = start_ms > window_start_ms && start_ms < self.times_ms[first];
         (start_ms != 0 && is_inside).then_some(start_ms)
     }
 
-    /// Whether a sample of the window started to count before the one before it, and not with it.
-    fn overlap_in(self, samples: &FloatColumns, window: &Window) -> bool {
+    /// Whether one of the samples started to count before the one before it, and not with it.
+    pub(super) fn overlap_in(self, samples: Range<usize>) -> bool {
         let overlaps = |after: usize| {
-            let start_ms = samples.start_timestamp_ms(after);
-            start_ms != 0
-                && start_ms < samples.timestamps_ms[after - 1]
-                && start_ms != samples.start_timestamp_ms(after - 1)
+            let start_ms = self.at(after);
+            start_ms != 0 && start_ms < self.times_ms[after - 1] && start_ms != self.at(after - 1)
         };
-        self.are_used && (window.first + 1..window.end).any(overlaps)
+        !self.starts_ms.is_empty() && (samples.start + 1..samples.end).any(overlaps)
     }
 }
 
 /// By what factor the growth since `from_ms`, where the counter was zero, is to be stretched to the end of the window.
-fn extrapolation_after_start(samples: &FloatColumns, window: &Window, from_ms: i64) -> f64 {
+pub(super) fn extrapolation_after_start(times_ms: &[i64], window: &Window, from_ms: i64) -> f64 {
     let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
-    let last_ms = samples.timestamps_ms[window.end - 1];
+    let last_ms = times_ms[window.end - 1];
     let intervals = window.end - window.first - 1;
     if intervals == 0 {
         return 1.0;
     }
-    let average = seconds(last_ms - samples.timestamps_ms[window.first]) / intervals as f64;
+    let average = seconds(last_ms - times_ms[window.first]) / intervals as f64;
     let mut to_end = seconds(window.end_ms - last_ms);
     if to_end >= average * 1.1 {
         to_end = average / 2.0;
@@ -127,11 +142,18 @@ fn extrapolation_after_start(samples: &FloatColumns, window: &Window, from_ms: i
 ///
 /// A border nearer than 1.1 average distances is taken for an accident of sampling and reached; otherwise the series
 /// is assumed to begin or end half a distance outside its samples. A counter never begins before it was zero.
+///
+/// `counter` is the first value of a counter and its growth.
 #[inline]
-fn extrapolation(samples: &FloatColumns, window: &Window, start_ms: i64, counter_growth: Option<f64>) -> f64 {
+pub(super) fn extrapolation(
+    times_ms: &[i64],
+    window: &Window,
+    start_ms: i64,
+    counter: Option<(f64, f64)>,
+) -> f64 {
     let seconds = |milliseconds: i64| milliseconds as f64 / 1000.0;
-    let first_ms = samples.timestamps_ms[window.first];
-    let last_ms = samples.timestamps_ms[window.end - 1];
+    let first_ms = times_ms[window.first];
+    let last_ms = times_ms[window.end - 1];
     let sampled = seconds(last_ms - first_ms);
     let average = sampled / (window.end - window.first - 1) as f64;
     let threshold = average * 1.1;
@@ -139,11 +161,11 @@ fn extrapolation(samples: &FloatColumns, window: &Window, start_ms: i64, counter
     if to_start >= threshold {
         to_start = average / 2.0;
     }
-    if let Some(growth) = counter_growth {
-        let first = samples.values[window.first];
-        if growth > 0.0 && first >= 0.0 {
-            to_start = to_start.min(sampled * (first / growth));
-        }
+    if let Some((first, growth)) = counter
+        && growth > 0.0
+        && first >= 0.0
+    {
+        to_start = to_start.min(sampled * (first / growth));
     }
     let mut to_end = seconds(window.end_ms - last_ms);
     if to_end >= threshold {
@@ -166,9 +188,9 @@ struct Resets {
 }
 
 impl Resets {
-    fn find(&mut self, samples: &FloatColumns, starts: StartTimes) {
+    fn find(&mut self, samples: &FloatColumns, starts: StartTimes<'_>) {
         for (index, pair) in samples.values.windows(2).enumerate() {
-            if pair[1] < pair[0] || starts.is_reset(samples, index + 1) {
+            if pair[1] < pair[0] || starts.is_reset(index + 1) {
                 self.positions.push(index + 1);
                 self.lost.push(pair[0]);
             }
@@ -209,7 +231,7 @@ pub(super) fn instant(function: &WindowFunction<'_>, samples: &FloatColumns, out
         }
         let (before, last) = (window.end - 2, window.end - 1);
         let falls = samples.values[last] < samples.values[before];
-        let growth = if is_rate && (falls || starts.is_reset(samples, last)) {
+        let growth = if is_rate && (falls || starts.is_reset(last)) {
             samples.values[last]
         } else {
             samples.values[last] - samples.values[before]
@@ -217,11 +239,9 @@ pub(super) fn instant(function: &WindowFunction<'_>, samples: &FloatColumns, out
         if !is_rate {
             return Some(growth);
         }
-        let last_two = Window {
-            first: before,
-            ..window
-        };
-        remarks.start_times_overlap |= starts.overlap_in(samples, &last_two);
+        if starts.overlap_in(before..window.end) {
+            remarks.add(Remark::StartTimesOverlap);
+        }
         let distance_ms = samples.timestamps_ms[last] - samples.timestamps_ms[before];
         Some(growth / (distance_ms as f64 / 1000.0))
     });
@@ -282,9 +302,9 @@ mod tests {
             uses_start_timestamps: true,
         };
         let mut out = Column::default();
-        let remarks = function.evaluate(&samples, &mut Scratch::default(), &mut out);
+        let remarks = function.evaluate_floats(&samples, &mut Scratch::default(), &mut out);
         assert_eq!(out.get(0), expected, "{all:?}");
-        assert_eq!(remarks.start_times_overlap, overlaps, "{all:?}");
+        assert_eq!(remarks.contains(Remark::StartTimesOverlap), overlaps, "{all:?}");
     }
 
     #[test]

@@ -11,17 +11,17 @@ use crate::functions::RangeFunction;
 
 /// The samples inside one window, and their neighbours outside it that the lookback reaches.
 #[derive(Clone, Copy, Debug)]
-struct Edged {
-    step: usize,
-    start_ms: i64,
-    end_ms: i64,
+pub(super) struct Edged {
+    pub(super) step: usize,
+    pub(super) start_ms: i64,
+    pub(super) end_ms: i64,
     /// The last sample at or before the start of the window.
-    before: Option<usize>,
+    pub(super) before: Option<usize>,
     /// The samples inside the window: `first..end`.
-    first: usize,
-    end: usize,
+    pub(super) first: usize,
+    pub(super) end: usize,
     /// The first sample behind the window.
-    after: Option<usize>,
+    pub(super) after: Option<usize>,
 }
 
 /// Computes one of the functions that know about edges. The samples hold no stale markers.
@@ -75,7 +75,7 @@ pub(super) fn evaluate(
 
 /// The value at the end of each window, interpolated between its neighbours: `selector smoothed`. The lookback is the
 /// length of the windows. Behind the last sample its value goes on.
-pub(crate) fn smoothed_values(samples: &FloatColumns, windows: &Windows, out: &mut Column) {
+pub(super) fn smoothed_floats(samples: &FloatColumns, windows: &Windows, out: &mut Column) {
     let lookback_ms = windows.length_ms;
     let points = Windows {
         length_ms: 0,
@@ -91,7 +91,6 @@ pub(crate) fn smoothed_values(samples: &FloatColumns, windows: &Windows, out: &m
     });
 }
 
-/// Calls `compute` for every window. All borders only move forward.
 fn each(
     windows: &Windows,
     lookback_ms: i64,
@@ -99,7 +98,20 @@ fn each(
     out: &mut Column,
     mut compute: impl FnMut(&Edged) -> Option<f64>,
 ) {
-    let times = samples.timestamps_ms.as_slice();
+    each_of_times(windows, lookback_ms, &samples.timestamps_ms, |edged| {
+        if let Some(value) = compute(edged) {
+            out.set(edged.step, value);
+        }
+    });
+}
+
+/// Calls `visit` for every window over samples at ascending times. All borders only move forward.
+pub(super) fn each_of_times(
+    windows: &Windows,
+    lookback_ms: i64,
+    times: &[i64],
+    mut visit: impl FnMut(&Edged),
+) {
     let (mut first, mut end) = (0, 0);
     for step in 0..windows.steps {
         let end_ms = windows.end_ms(step);
@@ -120,9 +132,7 @@ fn each(
             end,
             after: (end < times.len() && times[end] <= end_ms + lookback_ms).then_some(end),
         };
-        if let Some(value) = compute(&edged) {
-            out.set(edged.step, value);
-        }
+        visit(&edged);
     }
 }
 
@@ -329,7 +339,7 @@ mod tests {
                     edges: Some((edges, lookback_ms)),
                     uses_start_timestamps: false,
                 };
-                kernel.evaluate(&samples, &mut scratch, &mut out);
+                kernel.evaluate_floats(&samples, &mut scratch, &mut out);
                 for step in 0..25 {
                     let end_ms = windows.end_ms(step);
                     let expected = naive(function, edges, &all, (end_ms - length_ms, end_ms, lookback_ms));

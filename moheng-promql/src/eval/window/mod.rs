@@ -4,21 +4,27 @@
 //! kernels of other series.
 
 mod counter;
+mod edged_histograms;
 mod edges;
 mod extreme;
+mod histogram_growth;
+mod histograms;
 mod latest;
 mod order;
 mod regression;
+mod remarks;
 mod smoothing;
 mod summary;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use edges::smoothed_values;
+pub(crate) use edged_histograms::smoothed_values;
 pub(crate) use latest::{latest_start_times, latest_times, latest_values};
 
-use moheng_metrics::FloatColumns;
+pub(crate) use remarks::{Remark, Remarks};
+
+use moheng_metrics::{FloatColumns, SampleBuffer};
 
 use super::column::Column;
 use super::grid::{Grid, Windows};
@@ -39,13 +45,6 @@ pub(crate) struct WindowFunction<'a> {
     pub(crate) edges: Option<(EdgeModifier, i64)>,
     /// Whether counters are taken to start at zero when their samples say they started.
     pub(crate) uses_start_timestamps: bool,
-}
-
-/// What there is to remark on the samples of a series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Remarks {
-    /// A sample started to count before the sample before it.
-    pub(crate) start_times_overlap: bool,
 }
 
 /// Memory that kernels use again from series to series.
@@ -69,10 +68,21 @@ impl WindowFunction<'_> {
     /// Computes the function over the windows of one series, whose samples hold no stale markers.
     pub(crate) fn evaluate(
         &self,
-        samples: &FloatColumns,
+        samples: &SampleBuffer,
         scratch: &mut Scratch,
         out: &mut Column,
     ) -> Remarks {
+        if samples.histograms.is_empty() {
+            return self.evaluate_floats(&samples.floats, scratch, out);
+        }
+        if let Some((edges, lookback_ms)) = self.edges {
+            return edged_histograms::evaluate(self, edges, lookback_ms, samples, out);
+        }
+        let remarks = self.evaluate_floats(&samples.floats, scratch, out);
+        histograms::evaluate(self, samples, out, remarks)
+    }
+
+    fn evaluate_floats(&self, samples: &FloatColumns, scratch: &mut Scratch, out: &mut Column) -> Remarks {
         out.reset(self.windows.steps);
         let mut remarks = Remarks::default();
         if samples.is_empty() {
@@ -104,7 +114,7 @@ impl WindowFunction<'_> {
             RangeFunction::Resets => {
                 let starts = counter::StartTimes::of(self, samples);
                 let is_reset = |after: usize| {
-                    samples.values[after] < samples.values[after - 1] || starts.is_reset(samples, after)
+                    samples.values[after] < samples.values[after - 1] || starts.is_reset(after)
                 };
                 counter::count_pairs(self, samples, scratch, out, is_reset);
             }
@@ -160,7 +170,16 @@ impl WindowFunction<'_> {
     /// Calls `compute` for every window that has a sample. Both borders only move forward.
     #[inline]
     fn each(&self, samples: &FloatColumns, out: &mut Column, mut compute: impl FnMut(Window) -> Option<f64>) {
-        let times = samples.timestamps_ms.as_slice();
+        self.each_of_times(&samples.timestamps_ms, |window| {
+            if let Some(value) = compute(window) {
+                out.set(window.step, value);
+            }
+        });
+    }
+
+    /// Calls `visit` for every window that has one of the ascending times.
+    #[inline]
+    fn each_of_times(&self, times: &[i64], mut visit: impl FnMut(Window)) {
         let (mut first, mut end) = (0, 0);
         for step in 0..self.windows.steps {
             let end_ms = self.windows.end_ms(step);
@@ -174,15 +193,12 @@ impl WindowFunction<'_> {
             if first == end {
                 continue;
             }
-            let window = Window {
+            visit(Window {
                 step,
                 first,
                 end,
                 end_ms,
-            };
-            if let Some(value) = compute(window) {
-                out.set(step, value);
-            }
+            });
         }
     }
 }

@@ -197,7 +197,7 @@ fn check(samples: &FloatColumns, windows: Windows) {
             edges: None,
             uses_start_timestamps: false,
         };
-        kernel.evaluate(samples, &mut scratch, &mut out);
+        kernel.evaluate_floats(samples, &mut scratch, &mut out);
         for step in 0..windows.steps {
             let end_ms = windows.end_ms(step);
             let inside: Vec<(f64, f64)> = samples
