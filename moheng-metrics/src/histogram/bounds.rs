@@ -8,6 +8,10 @@ pub const MAX_RECEIVED_SCHEMA: i8 = 52;
 /// Bucket bounds in [0.5, 1) of schema 8; every other schema from 0 on takes each 2^n-th of them.
 const FRACTIONS: [f64; 1 << MAX_SCHEMA] = fractions();
 
+/// How many of [`FRACTIONS`] lie below the floats of [0.5, 1) that begin with these eight binary digits behind the first:
+/// where to start looking. At most two more do, since they lie 0.00135 apart at least and the digits step by 0.00195.
+const STARTS: [u8; 1 << 8] = starts();
+
 /// The upper bound, inclusive, of the positive bucket at `index`: 2^(index * 2^-schema).
 ///
 /// The bucket in which that exceeds all floats ends at [`f64::MAX`], and the one above it at infinity: it holds the
@@ -66,10 +70,13 @@ pub fn bucket_index(value: f64, schema: i8) -> i32 {
         return (power + width - 1) >> -schema;
     }
     let step = 1_usize << (MAX_SCHEMA - schema);
-    // The fractions of this schema that lie below the value's.
-    let below = FRACTIONS
-        .partition_point(|bound| *bound < fraction)
-        .div_ceil(step);
+    // All fractions that lie below the value's, and then those of them that this schema has.
+    let digits = (fraction.to_bits() >> (f64::MANTISSA_DIGITS - 9)) & 0xff;
+    let mut below = STARTS.get(digits as usize).map_or(0, |start| usize::from(*start));
+    while FRACTIONS.get(below).is_some_and(|bound| *bound < fraction) {
+        below += 1;
+    }
+    let below = below.div_ceil(step);
     below as i32 + ((exponent - 1) << schema)
 }
 
@@ -123,6 +130,23 @@ const fn fractions() -> [f64; 1 << MAX_SCHEMA] {
         index += 1;
     }
     fractions
+}
+
+const fn starts() -> [u8; 1 << 8] {
+    let fractions = fractions();
+    let mut starts = [0; 1 << 8];
+    let mut digits = 0;
+    let mut below = 0;
+    while digits < starts.len() {
+        let first = 0.5 + digits as f64 / 512.0;
+        while below < fractions.len() && fractions[below] < first {
+            below += 1;
+        }
+        // Below the last one, which is less than one, are all but one at most.
+        starts[digits] = below as u8;
+        digits += 1;
+    }
+    starts
 }
 
 /// `fraction * 2^exponent`, rounded once.

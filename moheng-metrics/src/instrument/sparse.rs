@@ -146,6 +146,14 @@ impl Side {
     /// Adds to a bucket and says whether it is new.
     #[inline]
     fn add(&mut self, index: i32, count: u64) -> bool {
+        // Most often all buckets lie beside each other, and then this is the place.
+        let offset = index.wrapping_sub(self.0.first().map_or(0, |(first, _)| *first));
+        if let Some((other, sum)) = self.0.get_mut(offset as usize)
+            && *other == index
+        {
+            *sum += count;
+            return false;
+        }
         let place = self.0.partition_point(|(other, _)| *other < index);
         match self.0.get_mut(place) {
             Some((other, sum)) if *other == index => {
