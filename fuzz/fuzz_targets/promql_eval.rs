@@ -6,7 +6,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use moheng_metrics::{AppendBatch, Labels, MemorySource, STALE_NAN, SampleSink, SystemClock};
+use moheng_metrics::histogram::{BucketSpan, FloatHistogram, HistogramLayout, ResetHint};
+use moheng_metrics::{
+    AppendBatch, HistogramEntry, HistogramValue, Labels, MemorySource, STALE_NAN, SampleSink, SeriesKey,
+    SystemClock,
+};
 use moheng_promql::{Engine, EngineSettings, InstantQuery, ParserOptions, QueryValue, RangeQuery};
 
 /// Series that queries are likely to name.
@@ -29,14 +33,65 @@ static STORE: LazyLock<MemorySource> = LazyLock::new(|| {
             assert!(appended.is_ok(), "{labels} is stored");
         }
     }
+    append_histograms(&store);
     store
 });
+
+/// Native histograms: a counter with resets, custom buckets, and both between floats.
+fn append_histograms(store: &MemorySource) {
+    let exponential = |schema: i8, offset: i32| HistogramLayout {
+        positive: vec![BucketSpan { offset, length: 2 }],
+        negative: vec![BucketSpan { offset: 0, length: 1 }],
+        ..HistogramLayout::exponential(schema, 0.001)
+    };
+    let custom = |bounds: &[f64]| HistogramLayout {
+        positive: vec![BucketSpan { offset: 0, length: 2 }],
+        ..HistogramLayout::custom(bounds.to_vec())
+    };
+    for (name, is_custom) in [("h", false), ("n", true), ("a", true), ("m", false)] {
+        let labels = Labels::from_pairs([("__name__", name), ("x", "z")]);
+        for tick in 0..30_i64 {
+            let mut batch = AppendBatch::new();
+            if name == "m" && tick % 5 == 0 {
+                batch.push_labels(&labels, tick * 10_000, tick as f64);
+            }
+            let count = (tick % 11) as f64;
+            let layout = match (is_custom != (name == "m" && tick % 7 == 0), tick % 9) {
+                (true, 8) => custom(&[1.0, 3.0]),
+                (true, _) => custom(&[1.0, 2.0, 3.0]),
+                (false, offset) => exponential((tick % 4) as i8, offset as i32),
+            };
+            let histogram = FloatHistogram {
+                negative: vec![count; layout.negative_bucket_count()],
+                count: count * (2 + layout.negative_bucket_count()) as f64,
+                sum: if tick % 13 == 12 { f64::NAN } else { count * 7.0 },
+                positive: vec![count; 2],
+                reset_hint: if tick % 17 == 16 {
+                    ResetHint::Gauge
+                } else {
+                    ResetHint::Unknown
+                },
+                ..FloatHistogram::empty(layout)
+            };
+            if batch.entries.is_empty() {
+                batch.histograms.push(HistogramEntry {
+                    series: SeriesKey::Labels(&labels),
+                    timestamp_ms: tick * 10_000,
+                    start_timestamp_ms: 0,
+                    value: HistogramValue::Float(&histogram),
+                });
+            }
+            let appended = store.append(&batch);
+            assert!(appended.is_ok_and(|appended| appended.histogram_outcomes.iter().all(Result::is_ok)));
+        }
+    }
+}
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let mut settings = EngineSettings::default();
     settings.max_samples = 100_000;
     settings.timeout = Duration::from_secs(5);
-    settings.parser = ParserOptions::new().with_experimental_functions(true);
+    settings.parser = ParserOptions::everything();
     Engine::new(settings, Arc::new(SystemClock::new()))
 });
 

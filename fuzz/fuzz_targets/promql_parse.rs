@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use moheng_promql::{ParserOptions, parse_with};
 
 fuzz_target!(|query: &str| {
-    let options = ParserOptions::new().with_experimental_functions(true);
+    let options = ParserOptions::everything();
     match parse_with(query, options) {
         Ok(expr) => {
             for text in [expr.to_string(), expr.pretty()] {

@@ -24,20 +24,25 @@ impl Tally {
 
     /// Counts the samples of a series inside each window.
     pub(crate) fn add_buffer(&mut self, samples: &SampleBuffer, windows: &Windows) {
-        self.add_windows(&samples.floats.timestamps_ms, windows);
-        for (time_ms, histogram) in samples.histograms.iter() {
-            let weight = histogram_samples(histogram) as u64;
-            for step in 0..windows.steps {
-                let end_ms = windows.end_ms(step);
-                if time_ms > end_ms - windows.length_ms && time_ms <= end_ms {
-                    self.per_step[step] += weight;
-                }
-            }
+        self.add_windows(&samples.floats.timestamps_ms, windows, |first, end| {
+            (end - first) as u64
+        });
+        if samples.histograms.is_empty() {
+            return;
         }
+        let mut total = 0;
+        let mut before = vec![0];
+        for (_, histogram) in samples.histograms.iter() {
+            total += histogram_samples(histogram) as u64;
+            before.push(total);
+        }
+        self.add_windows(&samples.histograms.timestamps_ms, windows, |first, end| {
+            before[end] - before[first]
+        });
     }
 
-    /// Counts the floats inside each window; the times are ascending.
-    fn add_windows(&mut self, times_ms: &[i64], windows: &Windows) {
+    /// Counts what `weight` says of the samples inside each window; the times are ascending.
+    fn add_windows(&mut self, times_ms: &[i64], windows: &Windows, weight: impl Fn(usize, usize) -> u64) {
         self.reserve(windows.steps);
         let (mut first, mut end) = (0, 0);
         for step in 0..windows.steps {
@@ -48,7 +53,7 @@ impl Tally {
             while first < end && times_ms[first] <= end_ms - windows.length_ms {
                 first += 1;
             }
-            self.per_step[step] += (end - first) as u64;
+            self.per_step[step] += weight(first, end);
         }
     }
 

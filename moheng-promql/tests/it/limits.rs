@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use moheng_metrics::histogram::{BucketSpan, FloatHistogram, HistogramLayout};
 use moheng_metrics::testing::ManualClock;
-use moheng_metrics::{AppendBatch, Clock, Labels, MemorySource, SampleSink};
+use moheng_metrics::{
+    AppendBatch, Clock, HistogramEntry, HistogramValue, Labels, MemorySource, SampleSink, SeriesKey,
+};
 use moheng_promql::{Engine, EngineSettings, InstantQuery, QueryError, QueryValue, RangeQuery};
 
 /// 100 series with 100 samples each, a second apart.
@@ -145,4 +148,43 @@ fn the_deepest_queries_fit_the_stack() {
     check_deepest(|depth| vec![selector; depth].join(" + "));
     check_deepest(|depth| vec![selector; depth].join(" or "));
     check_deepest(|depth| vec!["1"; depth].join(" ^ "));
+}
+
+#[test]
+fn native_histograms_count_as_the_samples_they_weigh() {
+    let store = MemorySource::new();
+    let layout = HistogramLayout {
+        positive: vec![BucketSpan {
+            offset: 0,
+            length: 100,
+        }],
+        ..HistogramLayout::exponential(0, 0.0)
+    };
+    let histogram = FloatHistogram {
+        count: 100.0,
+        positive: vec![1.0; 100],
+        ..FloatHistogram::empty(layout)
+    };
+    let labels = Labels::from_pairs([("__name__", "h")]);
+    let mut batch = AppendBatch::new();
+    for second in 0..100 {
+        batch.histograms.push(HistogramEntry {
+            series: SeriesKey::Labels(&labels),
+            timestamp_ms: second * 1000,
+            start_timestamp_ms: 0,
+            value: HistogramValue::Float(&histogram),
+        });
+    }
+    store.append(&batch).unwrap();
+    // About 1,000 bytes each, where a sample has 16.
+    assert!(engine(settings(5_000)).range(&store, &range("h")).is_err());
+    let output = engine(settings(100_000)).range(&store, &range("h")).unwrap();
+    assert!(output.statistics.peak_samples > 6_000, "{:?}", output.statistics);
+    assert_eq!(output.statistics.samples_read, 100);
+    let mut counted = range("count_over_time(h[10s])");
+    counted.counts_samples_per_step = true;
+    let output = engine(settings(100_000)).range(&store, &counted).unwrap();
+    let per_histogram = (168 + 8 * 101) / 16;
+    let windows: u64 = (1..=100_u64).map(|step| step.min(10)).sum();
+    assert_eq!(output.statistics.queryable_samples, windows * per_histogram);
 }

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use moheng_metrics::histogram::{BucketSpan, FloatHistogram, HistogramLayout};
 use moheng_metrics::testing::{ManualClock, Random};
-use moheng_metrics::{AppendBatch, Labels, MemorySource, STALE_NAN, SampleSink};
-use moheng_promql::{Engine, EngineSettings, InstantQuery, ParserOptions, QueryValue, RangeQuery};
+use moheng_metrics::{
+    AppendBatch, HistogramEntry, HistogramValue, Labels, MemorySource, STALE_NAN, SampleSink, SeriesKey,
+};
+use moheng_promql::{
+    Engine, EngineSettings, InstantQuery, ParserOptions, QueryValue, RangeQuery, RangeSeries, SampleValue,
+};
 
 /// Counters and gauges with resets, gaps, `NaN` and stale markers.
 fn store(seed: u64) -> MemorySource {
@@ -41,6 +46,94 @@ fn store(seed: u64) -> MemorySource {
     }
     store
 }
+
+/// Native histograms with resets, gaps, changing layouts and stale markers; in `mixed_total` between floats.
+fn append_histograms(store: &MemorySource, seed: u64) {
+    let mut random = Random::new(seed);
+    for (name, instance) in [
+        ("h_total", "a"),
+        ("h_total", "b"),
+        ("n_total", "a"),
+        ("mixed_total", "a"),
+    ] {
+        let labels = Labels::from_pairs([("__name__", name), ("instance", instance)]);
+        let (mut time_ms, mut count) = (0, 0.0);
+        for _ in 0..200 {
+            time_ms += 5_000 + random.below(20) as i64 * 1000;
+            count = if random.below(20) == 0 {
+                0.0
+            } else {
+                count + random.below(9) as f64
+            };
+            let layout = if name == "n_total" {
+                HistogramLayout::custom(vec![1.0, 2.0, random.below(2) as f64 + 3.0])
+            } else {
+                HistogramLayout::exponential(random.below(2) as i8, 0.001)
+            };
+            let offset = random.below(2) as i32;
+            let histogram = FloatHistogram {
+                count: count * 3.0,
+                sum: count * 7.5,
+                positive: vec![count, count * 2.0],
+                ..FloatHistogram::empty(HistogramLayout {
+                    positive: vec![BucketSpan { offset, length: 2 }],
+                    ..layout
+                })
+            };
+            let histogram = if random.below(30) == 0 {
+                FloatHistogram::stale()
+            } else {
+                histogram
+            };
+            let mut batch = AppendBatch::new();
+            if name == "mixed_total" && random.below(10) < 5 {
+                batch.push_labels(&labels, time_ms, count);
+            } else {
+                batch.histograms.push(HistogramEntry {
+                    series: SeriesKey::Labels(&labels),
+                    timestamp_ms: time_ms,
+                    start_timestamp_ms: 0,
+                    value: HistogramValue::Float(&histogram),
+                });
+            }
+            let appended = store.append(&batch).unwrap();
+            assert!(appended.histogram_outcomes.iter().all(Result::is_ok));
+        }
+    }
+}
+
+const HISTOGRAM_QUERIES: [&str; 30] = [
+    "h_total",
+    "mixed_total",
+    "timestamp(mixed_total)",
+    "-n_total * 2",
+    "h_total - on (instance) h_total offset 1m",
+    "h_total == h_total offset 10s",
+    "sum(h_total) / count(h_total)",
+    "avg by (instance) (h_total) or mixed_total",
+    "count_values(\"v\", n_total)",
+    "limitk(2, {__name__=~\".*_total\", instance=\"a\"})",
+    "rate(h_total[2m])",
+    "increase(n_total[7m] offset 30s)",
+    "delta(h_total[5m])",
+    "irate(mixed_total[5m])",
+    "idelta(n_total[5m])",
+    "resets(mixed_total[1h]) + changes(mixed_total[1h])",
+    "sum_over_time(h_total[10m])",
+    "avg_over_time(mixed_total[25s])",
+    "count_over_time(mixed_total[3m])",
+    "last_over_time(mixed_total[2m]) or first_over_time(h_total[3m])",
+    "ts_of_last_over_time(mixed_total[5m])",
+    "max_over_time(mixed_total[5m])",
+    "histogram_quantile(0.9, rate(h_total[5m]))",
+    "histogram_fraction(0, 1.5, n_total)",
+    "histogram_count(rate(h_total[3m])) + histogram_sum(h_total)",
+    "increase(h_total[2m] anchored)",
+    "rate(n_total[3m] smoothed)",
+    "h_total smoothed",
+    "sum_over_time(rate(h_total[2m])[10m:1m])",
+    "h_total </ 1.5 or n_total >/ 1",
+];
 
 const QUERIES: [&str; 52] = [
     "level",
@@ -112,33 +205,48 @@ fn check(engine: &Engine, store: &MemorySource, query: &str, step_ms: i64) {
             QueryValue::Scalar(sample) => vec![moheng_promql::InstantSample {
                 labels: Labels::empty(),
                 timestamp_ms: sample.timestamp_ms,
-                value: moheng_promql::SampleValue::Float(sample.value),
+                value: SampleValue::Float(sample.value),
             }],
             other => panic!("{query}: {other:?}"),
         };
-        let at_time = matrix
-            .iter()
-            .filter(|series| series.samples.iter().any(|sample| sample.timestamp_ms == time_ms));
+        let at_time = matrix.iter().filter(|series| value_at(series, time_ms).is_some());
         assert_eq!(at_time.count(), elements.len(), "{query} at {time_ms}");
         for element in elements {
             let series = matrix.iter().find(|series| series.labels == element.labels);
-            let samples = &series
-                .unwrap_or_else(|| panic!("{query}: no {}", element.labels))
-                .samples;
-            let sample = samples.iter().find(|sample| sample.timestamp_ms == time_ms);
-            let (found, expected) = (sample.expect(query).value, element.value.as_float().expect(query));
-            let is_close = found == expected
-                || (found.is_nan() && expected.is_nan())
-                || (found - expected).abs() <= 1e-9 * found.abs().max(expected.abs()).max(1.0);
+            let series = series.unwrap_or_else(|| panic!("{query}: no {}", element.labels));
+            let found = value_at(series, time_ms).expect(query);
             assert!(
-                is_close,
-                "{query} of {} at {time_ms}: {found}, alone {expected}",
-                element.labels
+                is_close(&found, &element.value),
+                "{query} of {} at {time_ms}: {found:?}, alone {:?}",
+                element.labels,
+                element.value
             );
             points += 1;
         }
     }
     assert!(points > 0, "{query} has no result at all");
+}
+
+fn value_at(series: &RangeSeries, time_ms: i64) -> Option<SampleValue> {
+    let mut floats = series.samples.iter();
+    let float = floats.find(|sample| sample.timestamp_ms == time_ms);
+    let mut histograms = series.histograms.iter();
+    let histogram = histograms.find(|sample| sample.timestamp_ms == time_ms);
+    assert!(float.is_none() || histogram.is_none());
+    let float = float.map(|sample| SampleValue::Float(sample.value));
+    float.or_else(|| histogram.map(|sample| SampleValue::Histogram(Arc::clone(&sample.histogram))))
+}
+
+fn is_close(left: &SampleValue, right: &SampleValue) -> bool {
+    match (left, right) {
+        (SampleValue::Float(left), SampleValue::Float(right)) => {
+            left == right
+                || (left.is_nan() && right.is_nan())
+                || (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1.0)
+        }
+        (SampleValue::Histogram(left), SampleValue::Histogram(right)) => left == right,
+        _ => false,
+    }
 }
 
 #[test]
@@ -152,6 +260,10 @@ fn at_every_step() {
         let store = store(7);
         for (index, query) in QUERIES.into_iter().enumerate() {
             check(&engine, &store, query, [17_000, 60_000, 301_000][index % 3]);
+        }
+        append_histograms(&store, 8);
+        for (index, query) in HISTOGRAM_QUERIES.into_iter().enumerate() {
+            check(&engine, &store, query, [17_000, 60_000][index % 2]);
         }
     }
 }

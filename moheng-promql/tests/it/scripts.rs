@@ -36,6 +36,11 @@ fn histograms() {
 }
 
 #[test]
+fn native_histograms() {
+    check("native.test", Runner::new());
+}
+
+#[test]
 fn extended_syntax() {
     check("extended.test", Runner::new());
 }

@@ -273,3 +273,66 @@ pub(super) fn note(
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use moheng_metrics::histogram::{BucketSpan, HistogramLayout};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Two buckets somewhere near 1, at one of two resolutions.
+    fn histogram((counts, offset, schema): &([u32; 2], i32, i8)) -> FloatHistogram {
+        let positive = counts.map(f64::from).to_vec();
+        let layout = HistogramLayout {
+            positive: vec![BucketSpan {
+                offset: *offset,
+                length: 2,
+            }],
+            ..HistogramLayout::exponential(*schema, 0.0)
+        };
+        FloatHistogram {
+            count: positive.iter().sum(),
+            sum: positive.iter().sum::<f64>() * 1.5,
+            positive,
+            ..FloatHistogram::empty(layout)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn growth_is_what_the_samples_grow_one_after_the_other(
+            samples in prop::collection::vec(([0_u32..9, 0_u32..9], 0_i32..3, 0_i8..2), 2..12),
+            is_counter: bool,
+        ) {
+            let all: Vec<FloatHistogram> = samples.iter().map(histogram).collect();
+            let mut columns = HistogramColumns::default();
+            for (index, histogram) in all.iter().enumerate() {
+                columns.push(index as i64, histogram.view());
+            }
+            let mut expected = histogram(&([0, 0], 0, 1));
+            for pair in all.windows(2) {
+                expected.add(pair[1].view())?;
+                if !(is_counter && pair[1].view().is_reset_since(&pair[0].view())) {
+                    expected.subtract(pair[0].view())?;
+                }
+            }
+            finish(&mut expected);
+            let history = History::of(&columns, StartTimes::default());
+            let mut remarks = Remarks::default();
+            let growth = history.growth(&(0..all.len()), is_counter, false, &mut remarks).unwrap();
+            prop_assert_eq!(growth.count, expected.count);
+            prop_assert_eq!(growth.sum, expected.sum);
+            // What was lost at a reset right behind the first sample does not count, nor does its resolution.
+            expected.reduce_schema(growth.layout.schema)?;
+            let mut growth = growth;
+            growth.reduce_schema(expected.layout.schema)?;
+            finish(&mut expected);
+            finish(&mut growth);
+            prop_assert!(growth.view().is_equal(&expected.view()), "{growth}, one by one {expected}");
+            prop_assert_eq!(remarks.contains(Remark::NotAGauge), !is_counter);
+        }
+    }
+}
