@@ -18,10 +18,14 @@ use super::body::accepts_gzip;
 use super::server::Server;
 use crate::app::{database_families, process_families, scrape_families};
 
+/// What `/metrics` is served in. As with Prometheus's own page, OpenMetrics is not offered: its `_created` lines would be stored as
+/// series of their own by most scrapers.
+const FORMATS: [Format; 3] = [Format::Protobuf, Format::Text1_0_0, Format::Text0_0_4];
+
 /// `/metrics`
 pub(super) async fn own_metrics(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response<Body> {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    let answer = exposition::negotiate(accept.unwrap_or_default(), &Format::ALL);
+    let answer = exposition::negotiate(accept.unwrap_or_default(), &FORMATS);
     let mut page = Vec::new();
     exposition::write(answer.format, answer.escaping, &own_families(&server), &mut page);
     let compressed = accepts_gzip(&headers).then(|| compress(&page)).flatten();
