@@ -6,6 +6,7 @@
 
 mod annotations;
 mod call;
+mod classic_buckets;
 mod column;
 mod duration;
 mod element;
