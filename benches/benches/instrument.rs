@@ -71,7 +71,7 @@ fn counting(criterion: &mut Criterion) {
     let counter = Counter::new();
     measure(criterion, "counter", |_| counter.increment());
     measure(criterion, "counter of floats", |step| {
-        counter.add_float(value(step))
+        counter.add_float(value(step));
     });
     let gauge = Gauge::new();
     measure(criterion, "gauge", |step| gauge.set(value(step)));
@@ -101,9 +101,10 @@ fn pages(criterion: &mut Criterion) {
     let registry = Registry::new(clock());
     for family in 0..10 {
         let name = format!("requests_{family}_total");
-        let counters = registry
-            .counter_family(&name, "Requests by method and path.", ["method", "path"])
-            .expect("a name that is free");
+        let Ok(counters) = registry.counter_family(&name, "Requests by method and path.", ["method", "path"])
+        else {
+            continue;
+        };
         for path in 0..100 {
             counters.with(["GET", &format!("/path/{path}")]).add(path);
         }
@@ -121,10 +122,12 @@ fn pages(criterion: &mut Criterion) {
         });
     }
     let histogram = Histogram::new(&both(), clock());
-    values().iter().for_each(|value| histogram.observe(*value));
+    for value in values().iter() {
+        histogram.observe(*value);
+    }
     group.throughput(Throughput::Elements(1));
     group.bench_function("sum of one native histogram", |bencher| {
-        bencher.iter(|| histogram.sum())
+        bencher.iter(|| histogram.sum());
     });
 }
 
