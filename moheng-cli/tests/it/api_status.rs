@@ -3,6 +3,8 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
+use moheng_metrics::MetricValue;
+use moheng_metrics::exposition::{Format, parse};
 use serde_json::{Value, json};
 
 use crate::support::{Server, directory, request};
@@ -117,6 +119,46 @@ fn own_metrics() {
             "{name} is missing:\n{text}"
         );
     }
+}
+
+#[test]
+fn own_metrics_in_the_format_that_is_asked_for() {
+    let directory = directory();
+    let server = Server::scraping(directory.path(), &[]);
+    let ask = |accept: &str, encoding: &str| {
+        let headers = [("Accept", accept), ("Accept-Encoding", encoding)];
+        request(&server.address, "GET", "/metrics", &headers, "")
+    };
+    let protobuf =
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.9";
+    // The page counts its own requests: the first one makes it whole.
+    ask(protobuf, "identity");
+    for (encoding, expected) in [("identity", None), ("gzip", Some("gzip"))] {
+        let answer = ask(&format!("{protobuf},text/plain;q=0.5"), encoding);
+        assert_eq!(answer.header("content-encoding"), expected);
+        let mut body = Vec::new();
+        match expected {
+            None => body.clone_from(&answer.body),
+            Some(_) => {
+                GzDecoder::new(answer.body.as_slice())
+                    .read_to_end(&mut body)
+                    .unwrap();
+            }
+        }
+        let content_type = answer.header("content-type").expect("a content type");
+        let format = Format::from_content_type(content_type).expect("a format");
+        assert_eq!(format, Format::Protobuf);
+        let families = parse(format, &body).unwrap();
+        let name = "prometheus_http_request_duration_seconds";
+        let durations = families.iter().find(|family| family.name == name).unwrap();
+        let MetricValue::Histogram(histogram) = &durations.metrics[0].value else {
+            panic!("{durations:?}");
+        };
+        assert!(histogram.native.is_some() && histogram.buckets.len() > 5);
+    }
+    let answer = ask("application/openmetrics-text;version=1.0.0,*/*;q=0.1", "identity");
+    let content_type = answer.header("content-type");
+    assert_eq!(content_type, Some("text/plain; version=0.0.4; charset=utf-8"));
 }
 
 #[test]
