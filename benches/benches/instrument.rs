@@ -122,7 +122,7 @@ fn pages(criterion: &mut Criterion) {
         });
     }
     let histogram = Histogram::new(&both(), clock());
-    for value in values().iter() {
+    for value in &values() {
         histogram.observe(*value);
     }
     group.throughput(Throughput::Elements(1));
