@@ -17,7 +17,9 @@ pub(super) struct Content {
     families: BTreeMap<String, Registered>,
     /// The family that each name of a series belongs to.
     series: HashMap<String, String>,
-    collectors: Vec<RegisteredCollector>,
+    collectors: Vec<(CollectorId, RegisteredCollector)>,
+    /// How many collectors there ever were.
+    collector_count: u64,
 }
 
 /// What all members of a family have in common.
@@ -37,6 +39,10 @@ struct Registered {
 
 /// Appends the metrics of an instrument in the family of this name, with these labels in front of its own.
 pub(super) type CollectMetrics = Arc<dyn Fn(&str, &Labels, &mut Vec<Metric>) + Send + Sync>;
+
+/// What a collector is unregistered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CollectorId(u64);
 
 #[derive(Clone)]
 pub(super) struct RegisteredCollector {
@@ -133,8 +139,17 @@ impl Content {
         is_removed
     }
 
-    pub(super) fn push_collector(&mut self, collector: RegisteredCollector) {
-        self.collectors.push(collector);
+    pub(super) fn push_collector(&mut self, collector: RegisteredCollector) -> CollectorId {
+        let id = CollectorId(self.collector_count);
+        self.collector_count += 1;
+        self.collectors.push((id, collector));
+        id
+    }
+
+    pub(super) fn remove_collector(&mut self, id: CollectorId) -> bool {
+        let before = self.collectors.len();
+        self.collectors.retain(|(other, _)| *other != id);
+        self.collectors.len() < before
     }
 
     pub(super) fn gather(&self) -> Gathered {
@@ -146,7 +161,7 @@ impl Content {
             let conflicts = Vec::new();
             return Gathered { families, conflicts };
         }
-        for registered in &self.collectors {
+        for (_, registered) in &self.collectors {
             registered.collect(&mut families);
         }
         // Stable, so that what is registered stays in front.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Instrument;
 use super::counter::AtomicFloat;
-use crate::{Labels, Metric, MetricKind, MetricValue};
+use crate::{Clock, Labels, Metric, MetricKind, MetricValue};
 
 /// A value that goes up and down: a temperature, a queue's length.
 ///
@@ -56,6 +56,11 @@ impl Gauge {
     #[inline]
     pub fn decrement(&self) {
         self.add(-1.0);
+    }
+
+    /// Sets the value to the time now, in seconds since the Unix epoch: for when something happened last.
+    pub fn set_to_now(&self, clock: &dyn Clock) {
+        self.set(clock.now_ms() as f64 / 1000.0);
     }
 
     /// Adds one until what is returned is dropped: for counting what is going on at the moment.

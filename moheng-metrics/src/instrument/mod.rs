@@ -1,7 +1,8 @@
 //! Instruments that a program measures itself with, and the registry that exposes them.
 //!
 //! A [`Registry`] creates instruments and renders all of them in whatever [`crate::exposition::Format`] a scraper asks
-//! for. Nothing is global: libraries take a registry, or take their instruments, as arguments.
+//! for. Nothing is global: libraries take a registry, or take their instruments, as arguments. The chapters
+//! [`crate::guide::instrumenting`] and [`crate::guide::exposing`] show how a program uses them.
 //!
 //! * [`Counter`] only grows, [`Gauge`] goes up and down.
 //! * [`Histogram`] counts observations in classic buckets, in a native histogram, or in both.
@@ -48,12 +49,14 @@ mod sharded;
 mod sparse;
 
 pub use collector::{Collector, Instrument};
-pub use content::{GatherConflict, Gathered};
+pub use content::{CollectorId, GatherConflict, Gathered};
 pub use counter::Counter;
 pub use description::{Info, StateSet};
 pub use family::{Family, OTHER_VALUE};
 pub use gauge::{Gauge, GaugeGuard};
 pub use histogram::{Histogram, Timer};
 pub use naming::RegisterError;
-pub use options::{HistogramOptions, NativeOptions, exponential_bounds, linear_bounds};
+pub use options::{
+    DURATION_BOUNDS_SECONDS, HistogramOptions, NativeOptions, exponential_bounds, linear_bounds,
+};
 pub use registry::{Registry, Rendered};

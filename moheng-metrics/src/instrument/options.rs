@@ -22,12 +22,24 @@ pub struct HistogramOptions {
     pub native: Option<NativeOptions>,
 }
 
+/// Bounds for how long something takes that people wait for, in seconds: the usual ones of client libraries.
+pub const DURATION_BOUNDS_SECONDS: [f64; 11] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
 impl HistogramOptions {
     /// Classic buckets with these upper bounds.
     pub fn classic(bounds: impl Into<Vec<f64>>) -> Self {
         Self {
             bounds: bounds.into(),
             native: None,
+        }
+    }
+
+    /// Classic buckets from 5 ms to 10 s and a native histogram: for times that people wait, whoever scrapes.
+    pub fn durations() -> Self {
+        Self {
+            bounds: DURATION_BOUNDS_SECONDS.to_vec(),
+            native: Some(NativeOptions::default()),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::content::{Content, Description, RegisteredCollector};
 use super::naming::{check_label, check_name};
 use super::{
-    Collector, Counter, Family, GatherConflict, Gathered, Gauge, Histogram, HistogramOptions, Instrument,
-    RegisterError,
+    Collector, CollectorId, Counter, Family, GatherConflict, Gathered, Gauge, Histogram, HistogramOptions,
+    Instrument, RegisterError,
 };
 use crate::exposition::{self, Format, Negotiated};
 use crate::{Clock, Labels, Metric, MetricKind, MetricValue};
@@ -263,12 +263,17 @@ impl Registry {
 
     /// Registers something that hands out families when asked. Its names are checked only then: families that are named like
     /// others are put together with them, and what contradicts is left out and listed in [`Gathered::conflicts`].
-    pub fn register_collector(&self, collector: impl Collector + 'static) {
+    pub fn register_collector(&self, collector: impl Collector + 'static) -> CollectorId {
         Arc::make_mut(&mut self.content()).push_collector(RegisteredCollector {
             prefix: self.prefix.clone(),
             labels: self.labels.clone(),
             collector: Arc::new(collector),
-        });
+        })
+    }
+
+    /// Forgets a collector, and returns whether it was there.
+    pub fn unregister_collector(&self, id: CollectorId) -> bool {
+        Arc::make_mut(&mut self.content()).remove_collector(id)
     }
 
     /// Forgets what was registered under this name through a view with the same prefix and labels, and returns whether there

@@ -432,7 +432,8 @@ fn what_collectors_contradict_is_left_out_and_said() {
     });
     let mut second = MetricFamily::new("a", MetricKind::Gauge, "");
     second.push([("z", "1")], 5.0);
-    registry.register_collector(move |families: &mut Vec<MetricFamily>| families.push(second.clone()));
+    let id =
+        registry.register_collector(move |families: &mut Vec<MetricFamily>| families.push(second.clone()));
     let gathered = registry.gather();
     let names = gathered
         .families
@@ -448,6 +449,9 @@ fn what_collectors_contradict_is_left_out_and_said() {
             "a_b{x=\"y\"} is there twice; only the first is exposed",
         ]
     );
+    assert!(registry.unregister_collector(id));
+    assert!(!registry.unregister_collector(id));
+    assert_eq!(registry.gather().families[0].metrics.len(), 1);
 }
 
 #[test]
@@ -490,6 +494,8 @@ fn counters_and_gauges_count() {
     assert_eq!(gauge.value(), 0.0);
     drop(guard);
     assert_eq!(gauge.value(), -1.0);
+    gauge.set_to_now(&ManualClock::new(1_700_000_000_250));
+    assert_eq!(gauge.value(), 1_700_000_000.25);
 }
 
 #[test]
