@@ -12,7 +12,6 @@ use prost::Message;
 use std::hint::black_box;
 
 #[path = "../../moheng-metrics/tests/it/messages.rs"]
-#[expect(dead_code, reason = "the tests use all messages")]
 mod messages;
 
 #[global_allocator]

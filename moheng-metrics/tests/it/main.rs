@@ -6,6 +6,7 @@ mod histograms;
 mod instrument;
 mod labels;
 mod messages;
+mod other_messages;
 mod otlp;
 mod patterns;
 mod protobuf_exposition;

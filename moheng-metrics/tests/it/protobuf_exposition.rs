@@ -12,7 +12,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 
-use crate::messages::{client, common};
+use crate::messages::common;
+use crate::other_messages::client;
 use crate::wire_model::{self, damage, damaged, labels_message, number, text};
 
 /// The types that the format knows, in the order of their numbers.

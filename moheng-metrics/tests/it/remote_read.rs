@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 
-use crate::messages::read;
+use crate::other_messages::read;
 use crate::remote_write::v1_series;
 use crate::wire_model::{self, Series, damage, damaged, labels_message, text, time};
 
