@@ -12,6 +12,8 @@ use super::sparse::{Sparse, schema_within};
 /// How many threads can observe at the same moment without meeting.
 const SHARDS: usize = 4;
 
+thread_local!(static OWN: Cell<Option<usize>> = const { Cell::new(None) });
+
 /// The buckets of a native histogram, split up by thread.
 ///
 /// A native histogram's buckets come and go, so they are not atomics but plain numbers behind a lock. A thread takes the lock of its own
@@ -106,8 +108,15 @@ impl ShardedBuckets {
     fn lock(&self) -> MutexGuard<'_, Content> {
         let own = own_shard();
         for offset in 0..SHARDS {
-            match self.shards[(own + offset) % SHARDS].0.try_lock() {
-                Ok(content) => return content,
+            let shard = (own + offset) % SHARDS;
+            match self.shards[shard].0.try_lock() {
+                Ok(content) => {
+                    if offset > 0 {
+                        // Two threads that met would meet again.
+                        OWN.set(Some(shard));
+                    }
+                    return content;
+                }
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -138,15 +147,13 @@ impl Content {
     }
 }
 
-/// Where the calling thread counts: threads take turns.
+/// Where the calling thread counts. Threads take turns at first.
+#[inline]
 fn own_shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static OWN: Cell<Option<usize>> = const { Cell::new(None) });
-    OWN.with(|own| {
-        own.get().unwrap_or_else(|| {
-            let shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
-            own.set(Some(shard));
-            shard
-        })
+    OWN.get().unwrap_or_else(|| {
+        let shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        OWN.set(Some(shard));
+        shard
     })
 }
