@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Lets promtool and Prometheus read the pages of the example `exporter`, in every format, and compares what they understood.
 
-Needs python3 and Debian's package prometheus (which brings promtool); listens on 127.0.0.1 only.
+Needs python3, cargo and Debian's package prometheus (which brings promtool); listens on 127.0.0.1 only, and takes a quarter of a minute.
 
-    cargo build -p moheng-metrics --example exporter
-    moheng-metrics/tests/peers/check_pages.py [--page http://127.0.0.1:9090/metrics]
+    moheng-metrics/tests/peers/check_pages.py [--exporter PATH] [--page http://127.0.0.1:9090/metrics]
 
-1. promtool: `promtool check metrics` accepts the pages in the text format, without a complaint of its linter. `--page` adds others.
+1. promtool: `promtool check metrics` accepts the pages in the text format, served and printed. What its linter finds is listed and counts
+   as a difference. `--page` adds others.
 2. Values: Prometheus scrapes every format. Each series of the page, read by a few lines of Python, is stored with its value and
    no other series is; and type, help and unit are what the example says.
 3. Native histograms: with the feature switched on, Prometheus negotiates protobuf by itself. Each bucket it stored holds
    exactly the observations of the example that lie within its bounds.
-4. Exemplars of OpenMetrics and of protobuf are stored.
+4. Exemplars of counters and of histograms, from OpenMetrics and from protobuf, are stored.
+5. Names that Prometheus 2 does not know are escaped for it, and quoted for who asks for them.
 
 Exit code 1 when anything differs.
 """
@@ -42,6 +43,9 @@ FORMATS = {
     "protobuf": PROTOBUF,
 }
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+# The line of a series with a UTF-8 name, where it is quoted and where it is not.
+QUOTED = '{"demo_http.server.open","url.scheme"="https"} 17'
+ESCAPED = 'demo_http_server_open{url_scheme="https"} 17'
 OBSERVATIONS = {
     "positive": [step / 4 for step in range(100)] + [7.0],
     "negative": [-float(step) for step in range(100)],
@@ -50,7 +54,11 @@ METADATA = {
     "demo_celsius": ("gauge", 'Odd "values" and \\ labels.\n', "celsius"),
     "demo_sizes_bytes": ("histogram", "Of both signs.", "bytes"),
     "demo_answer": ("unknown", "From a collector.", ""),
+    "demo_pause_seconds": ("summary", "Pauses of a runtime.", "seconds"),
+    "demo_http_server_open": ("gauge", "Named as in OpenTelemetry.", ""),
 }
+# Counters and histograms that the example's registry made: bytes, failures, sizes of two signs.
+STARTS = 4
 failures = []
 
 
@@ -65,10 +73,13 @@ def main():
     work = tempfile.mkdtemp(prefix="moheng-pages-")
     processes = []
     try:
-        exporter = start_exporter(arguments.exporter, processes)
+        path = arguments.exporter or build_exporter()
+        exporter = start_exporter(path, processes)
         proxy = start_proxy(exporter)
         pages = {name: fetch(f"{proxy}/{name}") for name in FORMATS}
-        check_with_promtool(arguments, pages)
+        printed = {f"printed {word}": run_exporter(path, word) for word in ["text", "text-utf8", "openmetrics-utf8"]}
+        check_with_promtool(arguments, {**pages, "text, printed": printed["printed text"]})
+        check_names(exporter, pages, printed)
         expected = demo_series(pages["text004"].decode())
         texts = [name for name in FORMATS if name != "protobuf"]
         plain = start_prometheus(work, "exemplar-storage", texts, proxy, exporter, processes)
@@ -88,14 +99,24 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    parser.add_argument("--exporter", default=os.path.join(target, "debug", "examples", "exporter"))
+    parser.add_argument("--exporter", help="a built example instead of one that is built now")
     parser.add_argument("--page", action="append", default=[], help="URL of another page for promtool")
     return parser.parse_args()
 
 
+def build_exporter():
+    command = ["cargo", "build", "--quiet", "--package", "moheng-metrics", "--example", "exporter"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", "target")
+    return os.path.join(ROOT, target, "debug", "examples", "exporter")
+
+
+def run_exporter(path, word):
+    return subprocess.run([path, "--print", word], capture_output=True, check=True).stdout
+
+
 def start_exporter(path, processes):
-    process = subprocess.Popen([path, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([path, "0"], stdout=subprocess.PIPE, text=True)
     processes.append(process)
     return process.stdout.readline().strip()
 
@@ -180,6 +201,20 @@ def check_with_promtool(arguments, pages):
         check(done.returncode == 0 and not output, f"promtool, {name}: {output}")
 
 
+def check_names(exporter, pages, printed):
+    """Names that are no legacy names: escaped where nothing else was asked for, quoted where it was."""
+    accept = "text/plain;version=1.0.0;escaping=allow-utf-8"
+    request = urllib.request.Request(exporter, headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        quoted = {"escaping=allow-utf-8": answer.read()}
+    quoted.update((name, page) for name, page in printed.items() if name.endswith("utf8"))
+    escaped = {name: page for name, page in pages.items() if name != "protobuf"}
+    for expected, found in [(QUOTED, quoted), (ESCAPED, escaped)]:
+        for name, page in found.items():
+            check(expected in page.decode().split("\n"), f"{name}: no line {expected}")
+    print(f"names: {len(quoted)} pages with quotes, {len(escaped)} without")
+
+
 def demo_series(page):
     """The constant series of a page in the text format, as a dictionary of frozen label sets."""
     series = {}
@@ -224,22 +259,23 @@ def check_values(server, jobs, expected):
             value = float(stored[labels]["value"][1])
             check(value == expected[labels], f"{job}: {sorted(labels)}: {value} for {expected[labels]}")
         is_openmetrics = job.startswith("openmetrics") or job == "negotiated"
-        check(len(created) == (3 if is_openmetrics else 0), f"{job}: {len(created)} start times")
+        check(len(created) == (STARTS if is_openmetrics else 0), f"{job}: {len(created)} start times")
         for row in created:
             age = time.time() - float(row["value"][1])
             check(0 <= age < 600, f"{job}: started {age} s ago")
         if is_openmetrics:
-            check_exemplar(server, job, "demo_sizes_bytes_bucket")
+            check_exemplar(server, job, "demo_sizes_bytes_bucket", 7)
+            check_exemplar(server, job, "demo_failures_total", 1)
 
 
-def check_exemplar(server, job, name):
+def check_exemplar(server, job, name, value):
     parameters = urllib.parse.urlencode(
         {"query": f'{name}{{job="{job}"}}', "start": time.time() - 600, "end": time.time() + 60})
     found = json.loads(fetch(f"{server}/api/v1/query_exemplars?{parameters}"))["data"]
     exemplars = [exemplar for row in found for exemplar in row["exemplars"]]
-    is_right = [exemplar["labels"] == {"trace_id": TRACE} and float(exemplar["value"]) == 7 for exemplar in exemplars]
-    print(f"{job}: {len(exemplars)} exemplar(s)")
-    check(is_right and all(is_right), f"{job}: exemplars {exemplars}")
+    is_right = [exemplar["labels"] == {"trace_id": TRACE} and float(exemplar["value"]) == value for exemplar in exemplars]
+    print(f"{job}: {name}: {len(exemplars)} exemplar(s)")
+    check(is_right and all(is_right), f"{job}: {name}: exemplars {exemplars}")
 
 
 def check_metadata(server):
@@ -270,7 +306,8 @@ def check_native(server, expected):
         check(histograms.keys() == OBSERVATIONS.keys(), f"{job}: histograms {sorted(histograms)}")
         for side, row in histograms.items():
             check_buckets(f"{job}, {side}", row["histogram"][1], OBSERVATIONS[side])
-        check_exemplar(server, job, "demo_sizes_bytes")
+        check_exemplar(server, job, "demo_sizes_bytes", 7)
+        check_exemplar(server, job, "demo_failures_total", 1)
 
 
 def check_buckets(name, histogram, observations):
