@@ -6,7 +6,7 @@
 //!
 //! The [`guide`] is the place to start: [instrument a program](guide::instrumenting), [expose it](guide::exposing),
 //! [parse a page](guide::parsing), [use native histograms](guide::native_histograms),
-//! [build a remote write request](guide::sending), [read from a series source](guide::reading).
+//! [build a remote write request](guide::sending), [store and read samples](guide::reading).
 //!
 //! ```
 //! use std::sync::Arc;
