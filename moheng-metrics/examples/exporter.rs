@@ -166,7 +166,7 @@ fn collect_elsewhere(families: &mut Vec<MetricFamily>) {
         42.0,
     ));
     let mut pauses = MetricFamily::new("pause_seconds", MetricKind::Summary, "Pauses of a runtime.");
-    pauses.unit = "seconds".to_owned();
+    pauses.unit.push_str("seconds");
     let quantiles = [(0.5, 0.002), (0.99, 0.125)].map(|(quantile, value)| Quantile { quantile, value });
     let summary = SummaryMetric {
         quantiles: quantiles.to_vec(),

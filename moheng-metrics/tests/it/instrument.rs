@@ -762,6 +762,7 @@ proptest! {
             }
         });
         let page = histogram_of(&registry, "h");
+        prop_assert_eq!(native_of(&page).validate(), Ok(()));
         let mut expected = naive(&values, &options);
         expected.sum = native_of(&page).sum;
         prop_assert_eq!(native_of(&page).sum.is_nan(), values.iter().sum::<f64>().is_nan());

@@ -4,6 +4,7 @@ mod contract;
 mod exposition;
 mod histograms;
 mod instrument;
+mod instrument_pages;
 mod labels;
 mod messages;
 mod other_messages;
