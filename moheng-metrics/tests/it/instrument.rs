@@ -560,6 +560,43 @@ fn no_observation_is_lost_and_pages_agree_with_themselves() {
 }
 
 #[test]
+fn nothing_is_lost_where_threads_meet_at_the_limit_of_a_family() {
+    const THREADS: usize = 4;
+    const EACH: usize = 2_000;
+    const LIMIT: usize = 100;
+    let registry = registry();
+    let family = Family::with_limit(["user"], LIMIT, Counter::new);
+    registry.register("hits_total", "Help.", family.clone()).unwrap();
+    let sum = |registry: &Registry| {
+        let metrics = registry.gather().families.remove(0).metrics;
+        let values = metrics.iter().filter_map(|metric| metric.value.as_number());
+        (metrics.len(), values.sum::<f64>())
+    };
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for step in 0..EACH {
+                    family.with([&(step % (2 * LIMIT)).to_string()]).increment();
+                }
+            });
+        }
+        let mut before = 0.0;
+        for _ in 0..50 {
+            let (count, now) = sum(&registry);
+            assert!(
+                count <= LIMIT + 1 && now >= before,
+                "{count} members, {now} after {before}"
+            );
+            before = now;
+        }
+    });
+    assert_eq!(family.len(), LIMIT);
+    assert_eq!(sum(&registry), (LIMIT + 1, (THREADS * EACH) as f64));
+    // Each of the 100 values that found no place was asked for as often as any other.
+    assert_eq!(family.overflowed(), (THREADS * EACH / 2) as u64);
+}
+
+#[test]
 fn a_coarse_histogram_starts_anew_after_it_was_rendered() {
     let clock = clock();
     let registry = Registry::new(clock.clone());

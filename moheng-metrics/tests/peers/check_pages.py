@@ -130,11 +130,15 @@ def start_proxy(exporter):
             request = urllib.request.Request(exporter, headers={"Accept": accept})
             with urllib.request.urlopen(request) as answer:
                 body, content_type = answer.read(), answer.headers["Content-Type"]
-            self.send_response(200)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            try:
+                self.send_response(200)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            except ConnectionError:
+                # Prometheus is being stopped.
+                pass
 
         def log_message(self, *_):
             pass
