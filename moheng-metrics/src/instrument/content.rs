@@ -1,13 +1,11 @@
 //! [`Content`]: what a registry holds, and how it is gathered.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use thiserror::Error;
-
 use super::naming::{series_names, unit_of};
-use super::{Collector, RegisterError};
+use super::{Collector, Gathered, RegisterError};
 use crate::{Labels, Metric, MetricFamily, MetricKind};
 
 /// Everything that is registered. Cloned when it is changed while somebody gathers.
@@ -49,42 +47,6 @@ pub(super) struct RegisteredCollector {
     pub(super) prefix: String,
     pub(super) labels: Labels,
     pub(super) collector: Arc<dyn Collector>,
-}
-
-/// What a registry gathered.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Gathered {
-    /// The families, ascending by name.
-    pub families: Vec<MetricFamily>,
-    /// What was left out, because collectors contradict each other or what is registered.
-    pub conflicts: Vec<GatherConflict>,
-}
-
-/// Something a collector handed out that is not on the page, because something else is there already.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum GatherConflict {
-    /// A family has the name of another one of another type.
-    #[error("{name} has the types {kept} and {left_out}; only the former is exposed")]
-    Kind {
-        /// The name.
-        name: String,
-        /// The type that is exposed.
-        kept: &'static str,
-        /// The type that is not.
-        left_out: &'static str,
-    },
-    /// A metric has the labels of another one of its family.
-    #[error("{name}{labels} is there twice; only the first is exposed")]
-    Duplicate {
-        /// The name of the family.
-        name: String,
-        /// The labels.
-        labels: Labels,
-    },
-    /// A family has no name.
-    #[error("a family without a name is not exposed")]
-    Nameless,
 }
 
 impl Content {
@@ -164,49 +126,7 @@ impl Content {
         for (_, registered) in &self.collectors {
             registered.collect(&mut families);
         }
-        // Stable, so that what is registered stays in front.
-        families.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut gathered = Gathered::default();
-        for family in families {
-            gathered.push(family);
-        }
-        gathered.drop_duplicates();
-        gathered
-    }
-}
-
-impl Gathered {
-    fn push(&mut self, mut family: MetricFamily) {
-        if family.name.is_empty() {
-            self.conflicts.push(GatherConflict::Nameless);
-            return;
-        }
-        match self.families.last_mut().filter(|last| last.name == family.name) {
-            Some(last) if last.kind == family.kind => last.metrics.append(&mut family.metrics),
-            Some(last) => self.conflicts.push(GatherConflict::Kind {
-                name: family.name,
-                kept: last.kind.as_openmetrics_str(),
-                left_out: family.kind.as_openmetrics_str(),
-            }),
-            None => self.families.push(family),
-        }
-    }
-
-    fn drop_duplicates(&mut self) {
-        let conflicts = &mut self.conflicts;
-        for family in &mut self.families {
-            let mut seen = HashSet::with_capacity(family.metrics.len());
-            family.metrics.retain(|metric| {
-                let is_new = seen.insert((metric.labels.clone(), metric.timestamp_ms));
-                if !is_new {
-                    conflicts.push(GatherConflict::Duplicate {
-                        name: family.name.clone(),
-                        labels: metric.labels.clone(),
-                    });
-                }
-                is_new
-            });
-        }
+        Gathered::new(families, &self.series)
     }
 }
 

@@ -79,12 +79,13 @@ struct State {
 }
 
 impl StateSet {
-    /// A set of states of which the first one is current. A name that stands there twice is one state.
+    /// A set of states of which the first one is current. A name that stands there twice is one state; an empty name is none,
+    /// since a label without a value is no label.
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let mut unique: Vec<String> = Vec::new();
         for name in names {
             let name = name.into();
-            if !unique.contains(&name) {
+            if !name.is_empty() && !unique.contains(&name) {
                 unique.push(name);
             }
         }

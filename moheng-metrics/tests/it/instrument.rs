@@ -169,7 +169,7 @@ fn full_registry() -> Registry {
     registry
         .register("app_build_info", "What runs.", Info::new([("version", "1.2")]))
         .unwrap();
-    let phase = StateSet::new(["starting", "running"]);
+    let phase = StateSet::new(["starting", "", "running"]);
     assert!(
         registry
             .register("phase", "Where we are.", phase)
@@ -429,7 +429,13 @@ fn what_collectors_contradict_is_left_out_and_said() {
         families.push(MetricFamily::single("b", MetricKind::Counter, "", 2.0));
         families.push(MetricFamily::single("b", MetricKind::Gauge, "", 3.0));
         families.push(MetricFamily::single("", MetricKind::Gauge, "", 4.0));
+        families.push(MetricFamily::single("size_sum", MetricKind::Gauge, "", 5.0));
+        families.push(MetricFamily::single("waits", MetricKind::Histogram, "", 6.0));
+        families.push(MetricFamily::single("waits_count", MetricKind::Gauge, "", 7.0));
     });
+    registry
+        .histogram("a_size", "Help.", &HistogramOptions::native())
+        .unwrap();
     let mut second = MetricFamily::new("a", MetricKind::Gauge, "");
     second.push([("z", "1")], 5.0);
     let id =
@@ -439,13 +445,19 @@ fn what_collectors_contradict_is_left_out_and_said() {
         .families
         .iter()
         .map(|family| (&*family.name, family.metrics.len()));
-    assert_eq!(names.collect::<Vec<_>>(), [("a", 2), ("a_b", 1)]);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [("a", 2), ("a_b", 1), ("a_size", 1), ("a_waits", 0)]
+    );
     let messages: Vec<String> = gathered.conflicts.iter().map(GatherConflict::to_string).collect();
     assert_eq!(
         messages,
         [
             "a family without a name is not exposed",
             "a_b has the types gauge and counter; only the former is exposed",
+            "a_size_sum is not exposed: a_size_sum is a series of a_size already",
+            "a_waits_count is not exposed: a_waits_count is a series of a_waits already",
+            "a_waits{x=\"y\"} is not exposed: its value is no histogram",
             "a_b{x=\"y\"} is there twice; only the first is exposed",
         ]
     );
