@@ -61,4 +61,4 @@ mod wal;
 pub use db::{Compacted, Db, DbBuilder};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
-pub use stats::{HeadStats, ReplayStats, SampleStats, Stats, WalStats};
+pub use stats::{ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};

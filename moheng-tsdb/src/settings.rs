@@ -31,6 +31,9 @@ pub struct Settings {
     pub retention: Retention,
     /// What is too much. No limits by default.
     pub limits: Limits,
+    /// How many exemplars are kept in memory, of all series together; the newest stay. 100 000 by default, as in Prometheus
+    /// once they are switched on there; with 0 they are refused.
+    pub max_exemplars: usize,
     /// Whether start timestamps are stored. Without, the default, they are left out, and Prometheus 2 can read the data
     /// directory; with, it takes Prometheus 3.11, and 3.14 where histograms have start timestamps. What is stored stays
     /// readable here either way.
@@ -44,6 +47,7 @@ impl Default for Settings {
             wal_segment_bytes: 128 << 20,
             retention: Retention::default(),
             limits: Limits::default(),
+            max_exemplars: 100_000,
             start_timestamps: false,
         }
     }

@@ -10,6 +10,8 @@ pub struct Stats {
     pub head: HeadStats,
     /// What happened to appended samples.
     pub samples: SampleStats,
+    /// Exemplars.
+    pub exemplars: ExemplarStats,
     /// The write-ahead log.
     pub wal: WalStats,
     /// How the log was read when the database was opened.
@@ -66,6 +68,24 @@ pub struct SampleStats {
     pub series_limit: u64,
 }
 
+/// Exemplars, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExemplarStats {
+    /// Stored since the database was opened, those of the log included.
+    pub appended: u64,
+    /// Rejected: older than the newest exemplar of the series.
+    pub out_of_order: u64,
+    /// Stored now.
+    pub stored: u64,
+    /// Series with exemplars now.
+    pub series: u64,
+    /// How many may be stored.
+    pub limit: u64,
+    /// The timestamp of the one that was stored first of those stored now, in milliseconds.
+    pub oldest_ms: Option<i64>,
+}
+
 /// The write-ahead log.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -104,6 +124,8 @@ pub struct ReplayStats {
     pub in_blocks: u64,
     /// Samples whose series the log does not name.
     pub unknown_references: u64,
+    /// Exemplars, metadata and deletions of series that the log does not name.
+    pub unknown_notes: u64,
     /// Places that could not be read: damaged records, missing segments. An unfinished last write is not one.
     pub corruptions: u64,
     /// Whether the last write was unfinished: the process or the machine died during it.

@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod compaction;
+mod notes;
 mod open;
 mod replay;
 mod worker;
@@ -120,6 +121,7 @@ impl Db {
         Stats {
             head,
             samples,
+            exemplars: self.shared.head.exemplar_stats(),
             wal: wal.unwrap_or(WalStats {
                 size_bytes: self.shared.replay.size_bytes,
                 ..WalStats::default()

@@ -35,7 +35,9 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     };
 
     let blocks = Blocks::open(directory)?;
-    let head = Head::new(settings.limits).with_starts(settings.start_timestamps);
+    let head = Head::new(settings.limits)
+        .with_starts(settings.start_timestamps)
+        .with_exemplars(settings.max_exemplars);
     if let Some(start_ms) = blocks.head_start_ms() {
         head.refuse_before(start_ms);
     }

@@ -60,6 +60,7 @@ pub(super) fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog
     stats.out_of_order = counts.out_of_order;
     stats.in_blocks = counts.in_blocks;
     stats.unknown_references = counts.unknown_references;
+    stats.unknown_notes = counts.unknown_notes;
     stats.skipped_records = counts.skipped.into_iter().collect();
     stats.skipped_records.sort_unstable();
     Ok(ReadLog {

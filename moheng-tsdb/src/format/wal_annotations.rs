@@ -38,6 +38,11 @@ pub(crate) struct ExemplarsEncoder {
 }
 
 impl ExemplarsEncoder {
+    /// Starts a new record.
+    pub(crate) fn clear(&mut self) {
+        self.out.clear();
+    }
+
     /// The record; empty when there is no exemplar.
     pub(crate) fn record(&self) -> &[u8] {
         &self.out

@@ -6,6 +6,7 @@ use moheng_metrics::{AppendBatch, AppendEntry, Appended, HistogramEntry, SampleE
 
 use super::isolation::Publishing;
 use super::log_batch::{Packer, write};
+use super::notes::{LockedTails, NoteScratch};
 use super::page::{Page, PageData, place};
 use super::series::Tail;
 use super::stats::add;
@@ -29,6 +30,7 @@ pub(crate) struct AppendScratch {
     /// In place of `samples` when start timestamps are stored and the batch has some.
     started_samples: StartedSamplesEncoder,
     pub(super) histograms: HistogramScratch,
+    notes: NoteScratch,
     series_record: Vec<u8>,
     packer: Packer,
 }
@@ -100,6 +102,7 @@ impl Head {
         let keys = batch.histograms.iter().map(|entry| entry.series);
         let ids = &mut scratch.histograms.ids;
         self.resolve(keys, ids, &mut histogram_outcomes, &mut counts);
+        self.resolve_notes(batch, &mut scratch.notes);
         let pages = self.pages_of(scratch);
         let mut tails: Vec<MutexGuard<'_, Vec<Tail>>> = pages.iter().map(|page| page.tails()).collect();
         drop(removal);
@@ -129,19 +132,27 @@ impl Head {
             &mut histogram_outcomes,
             &mut counts,
         );
+        let locked = LockedTails {
+            page_numbers: &scratch.page_numbers,
+            tails: &tails,
+        };
+        let noted = self.check_notes(batch, &locked, &mut scratch.notes);
         let accepted = scratch.accepted.len() + scratch.histograms.accepted.len();
-        if accepted > 0 {
+        if accepted > 0 || !scratch.notes.is_empty() {
             self.encode_series(scratch, &tails);
             if let Err(error) = write_records(wal, scratch) {
                 undo(&pages, &mut tails, scratch);
                 return Err(error);
             }
             self.publish(batch, histograms, &pages, &mut tails, scratch);
+            self.publish_notes(batch, &scratch.notes);
         }
         drop(tails);
         self.count(&counts, accepted);
-        let mut appended = Appended::new(outcomes, counts.series_created).with_floats_only(batch);
+        let mut appended = Appended::new(outcomes, counts.series_created);
         appended.histogram_outcomes = histogram_outcomes;
+        appended.exemplar_outcomes = noted.exemplars;
+        appended.metadata_outcomes = noted.metadata;
         Ok(appended)
     }
 
@@ -150,6 +161,7 @@ impl Head {
         scratch.page_numbers.clear();
         let mut last = usize::MAX;
         let ids = scratch.ids.iter().chain(&scratch.histograms.ids);
+        let ids = ids.chain(&scratch.notes.ids);
         for &id in ids.filter(|&&id| id != REJECTED) {
             let (number, _) = place(id);
             if number != last {
@@ -432,13 +444,19 @@ pub(super) fn check_tail(
 
 /// Logs the batch: new series first, then its samples.
 fn write_records(wal: &Wal, scratch: &mut AppendScratch) -> Result<(), Error> {
-    let fixed: [&[u8]; 3] = [
+    let fixed: [&[u8]; 4] = [
         &scratch.series_record,
+        scratch.notes.metadata_record(),
         scratch.samples.record(),
         scratch.started_samples.record(),
     ];
     let histograms = scratch.histograms.records.iter().map(Vec::as_slice);
-    write(wal, &mut scratch.packer, fixed.into_iter().chain(histograms))
+    let exemplars = scratch.notes.exemplar_record();
+    write(
+        wal,
+        &mut scratch.packer,
+        fixed.into_iter().chain(histograms).chain([exemplars]),
+    )
 }
 
 /// Sets the tails back to what memory holds.

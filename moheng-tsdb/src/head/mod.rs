@@ -8,11 +8,14 @@ mod append;
 mod append_histograms;
 mod capture;
 mod create;
+mod exemplars;
 mod index;
 mod isolation;
 mod label_table;
 mod log_batch;
 mod matching;
+mod metadata;
+mod notes;
 mod open_extra;
 mod page;
 mod postings;
@@ -30,6 +33,7 @@ pub(crate) use append::AppendScratch;
 pub(crate) use capture::{Capture, CapturedSeries};
 use index::LabelIndex;
 use isolation::Isolation;
+use notes::Notes;
 use page::Page;
 pub(crate) use replay::{Replay, ReplayCounts};
 pub(crate) use series::BLOCK_RANGE_MS;
@@ -43,7 +47,7 @@ pub(crate) type SeriesId = u32;
 /// All series and samples that are in memory.
 ///
 /// Locks are taken in this order: `removal`, `creation`, tails of pages (ascending), `index`, `pages`, data of a page,
-/// `isolation`.
+/// `isolation`, `notes`.
 #[derive(Debug)]
 pub(crate) struct Head {
     /// Held shared while series are found and their tails locked, and alone while series are removed.
@@ -56,6 +60,7 @@ pub(crate) struct Head {
     scratch: Mutex<Vec<AppendScratch>>,
     limits: Limits,
     counters: HeadCounters,
+    notes: Notes,
     time_range: TimeRange,
     /// Whether start timestamps of appended samples are stored.
     stores_starts: bool,
@@ -76,6 +81,7 @@ impl Head {
             scratch: Mutex::default(),
             limits,
             counters: HeadCounters::default(),
+            notes: Notes::new(0),
             time_range: TimeRange::default(),
             stores_starts: false,
             valid_from_ms: AtomicI64::new(i64::MIN),
@@ -86,6 +92,12 @@ impl Head {
     /// Says whether start timestamps of appended samples are stored.
     pub(crate) fn with_starts(mut self, stores_starts: bool) -> Self {
         self.stores_starts = stores_starts;
+        self
+    }
+
+    /// Keeps so many exemplars, instead of none.
+    pub(crate) fn with_exemplars(mut self, max_exemplars: usize) -> Self {
+        self.notes = Notes::new(max_exemplars);
         self
     }
 

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError, RwLockWriteGuard};
 
 use foldhash::fast::FixedState;
-use moheng_metrics::{HistogramValue, Labels};
+use moheng_metrics::{Exemplar, HistogramValue, Labels};
 
+use super::exemplars::check_behind;
 use super::open_extra::value_bits;
 use super::page::{Page, PageData, place};
 use super::series::{Series, Tail};
 use super::stats::add;
 use super::{Head, SeriesId};
 use crate::format::DecodeError;
+use crate::format::wal_annotations::{read_exemplars, read_metadata};
 use crate::format::wal_histograms::read_histograms;
 use crate::format::wal_record::{RecordKind, read_series, record_kind};
 use crate::format::wal_samples::{LoggedPlace, LoggedSample, read_samples, read_started_samples};
@@ -43,6 +45,8 @@ pub(crate) struct ReplayCounts {
     /// Older than what the head takes: blocks hold them.
     pub(crate) in_blocks: u64,
     pub(crate) unknown_references: u64,
+    /// Exemplars, metadata and deletions of series that the log does not name.
+    pub(crate) unknown_notes: u64,
     pub(crate) new_chunks: u64,
     /// A kind of record that was met, is not supported yet, and cannot be left out.
     pub(crate) needed: Option<&'static str>,
@@ -122,7 +126,9 @@ impl Replay<'_> {
                 self.counts.needed = Some(kind.name());
                 Ok(())
             }
-            RecordKind::Exemplars | RecordKind::MappedChunks | RecordKind::Metadata => {
+            RecordKind::Exemplars => self.exemplars(body),
+            RecordKind::Metadata => self.metadata(body),
+            RecordKind::MappedChunks => {
                 *self.counts.skipped.entry(kind.name()).or_default() += 1;
                 Ok(())
             }
@@ -201,12 +207,7 @@ impl Replay<'_> {
                 counts.in_blocks += 1;
                 continue;
             }
-            let id = if reference < DENSE_REFERENCES {
-                self.dense.get(reference as usize).copied()
-            } else {
-                self.sparse.get(&reference).copied()
-            };
-            let Some(id) = id.filter(|&id| id != UNKNOWN) else {
+            let Some(id) = find(&self.dense, &self.sparse, reference) else {
                 counts.unknown_references += 1;
                 continue;
             };
@@ -235,6 +236,44 @@ impl Replay<'_> {
         self.time_range = (start_ms <= end_ms).then_some((start_ms, end_ms));
     }
 
+    fn exemplars(&mut self, body: &[u8]) -> Result<(), DecodeError> {
+        let mut exemplars = Vec::new();
+        read_exemplars(body, &mut exemplars)?;
+        let index = self.head.index();
+        let mut ring = self.head.notes.exemplars();
+        for logged in exemplars {
+            let Some(id) = find(&self.dense, &self.sparse, logged.reference) else {
+                self.counts.unknown_notes += 1;
+                continue;
+            };
+            let labels = index.build(id);
+            let exemplar = Exemplar {
+                labels: logged.labels,
+                value: logged.value,
+                timestamp_ms: Some(logged.timestamp_ms),
+            };
+            let before = ring.newest(&labels);
+            // Those out of order were refused when they were logged, too.
+            if before.is_none_or(|before| check_behind(before, logged.timestamp_ms, &exemplar) == Ok(true)) {
+                ring.push(&labels, logged.timestamp_ms, &exemplar);
+            }
+        }
+        Ok(())
+    }
+
+    fn metadata(&mut self, body: &[u8]) -> Result<(), DecodeError> {
+        let mut metadata = Vec::new();
+        read_metadata(body, &mut metadata)?;
+        let mut table = self.head.notes.metadata();
+        for logged in metadata {
+            match find(&self.dense, &self.sparse, logged.reference) {
+                Some(id) => table.set(id, &logged.metadata),
+                None => self.counts.unknown_notes += 1,
+            }
+        }
+        Ok(())
+    }
+
     fn set_reference(&mut self, reference: u64, id: SeriesId) {
         let (number, slot) = place(id);
         let page = self.head.pages().get(number).cloned();
@@ -258,6 +297,17 @@ impl Replay<'_> {
             *slot = id;
         }
     }
+}
+
+/// The series with a reference.
+#[inline]
+fn find(dense: &[SeriesId], sparse: &HashMap<u64, SeriesId, FixedState>, reference: u64) -> Option<SeriesId> {
+    let id = if reference < DENSE_REFERENCES {
+        dense.get(reference as usize)
+    } else {
+        sparse.get(&reference)
+    };
+    id.copied().filter(|&id| id != UNKNOWN)
 }
 
 /// A sample from the log.

@@ -99,6 +99,7 @@ impl Head {
         drop(pages);
         if !removed.is_empty() {
             self.index_mut().remove(&removed);
+            self.notes.remove(&removed);
             self.free_pages(&removed);
         }
         removed.len()

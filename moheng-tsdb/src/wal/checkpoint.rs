@@ -314,7 +314,7 @@ impl Filter<'_> {
         let mut exemplars = Vec::new();
         read_exemplars(body, &mut exemplars)?;
         let all = exemplars.len();
-        exemplars.retain(|one| one.timestamp_ms >= self.keep.start_ms);
+        exemplars.retain(|one| one.timestamp_ms >= self.keep.start_ms && (self.keep.series)(one.reference));
         let mut encoder = ExemplarsEncoder::default();
         for one in &exemplars {
             encoder.push(one.reference, one.timestamp_ms, one.value, &one.labels);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use moheng_metrics::testing::{histogram_suite, sink_suite, source_suite, start_timestamp_suite};
+use moheng_metrics::testing::{
+    exemplar_suite, histogram_suite, metadata_suite, sink_suite, source_suite, start_timestamp_suite,
+};
 use moheng_tsdb::storage::MemoryDirectory;
 use moheng_tsdb::{Db, WalSync};
 
@@ -25,6 +27,23 @@ fn source_in_memory() {
 #[test]
 fn histograms_in_memory() {
     histogram_suite(&in_memory);
+}
+
+#[test]
+fn exemplars_in_memory() {
+    exemplar_suite(&in_memory, &|db: &Db, select| {
+        db.exemplars(std::slice::from_ref(select))
+    });
+}
+
+#[test]
+fn metadata_in_memory() {
+    metadata_suite(&in_memory, &|db: &Db, select| {
+        let known = db.metadata(select).into_iter();
+        known
+            .map(|(labels, metadata)| (labels, (*metadata).clone()))
+            .collect()
+    });
 }
 
 #[test]

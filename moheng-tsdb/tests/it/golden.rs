@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moheng_metrics::{AppendBatch, Labels, STALE_NAN, SampleSink};
+use moheng_metrics::{AppendBatch, Exemplar, Labels, MetricKind, STALE_NAN, SampleSink, Select};
 use moheng_tsdb::storage::{Directory, MemoryDirectory, OpenMode};
 use moheng_tsdb::{Error, WalSync};
 
@@ -144,6 +144,14 @@ fn sample_record(reference: u8, timestamp_ms: u8, value: f64) -> Vec<u8> {
     record
 }
 
+/// An exemplar with the label `id="x"`.
+fn exemplar_record(reference: u8, timestamp_ms: u8, value: f64) -> Vec<u8> {
+    let mut record = sample_record(reference, timestamp_ms, value);
+    record[0] = 4;
+    record.extend(b"\x01\x02id\x01x");
+    record
+}
+
 #[test]
 fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
     let memory = MemoryDirectory::new();
@@ -156,9 +164,11 @@ fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
     segment.extend(framed(&series_record(9, "a")));
     segment.extend(framed(&sample_record(9, 30, 3.0)));
     segment.extend(framed(&sample_record(8, 30, 3.0)));
-    segment.extend(framed(&[4, 1, 2, 3]));
-    segment.extend(framed(&[6]));
-    segment.extend(framed(&[6]));
+    segment.extend(framed(&exemplar_record(9, 31, 0.5)));
+    segment.extend(framed(&exemplar_record(8, 31, 0.5)));
+    segment.extend(framed(b"\x06\x09\x01\x03\x04UNIT\x01s\x03NEW\x01x\x04HELP\x02h."));
+    segment.extend(framed(b"\x06\x08\x01\x00"));
+    segment.extend(framed(&[5]));
     write(&memory, "wal/00000004", &segment);
     let db = open(Arc::new(memory.clone()), WalSync::Os);
     let labels = Labels::from_pairs([("job", "a")]);
@@ -166,9 +176,25 @@ fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
     assert_eq!(content(&db), [(labels.clone(), expected.to_vec())]);
     let replay = db.stats().replay;
     assert_eq!(replay.unknown_references, 1);
-    assert_eq!(replay.skipped_records, [("exemplars", 1), ("metadata", 2)]);
+    assert_eq!(replay.unknown_notes, 2);
+    assert_eq!(replay.skipped_records, [("mapped chunk markers", 1)]);
     assert_eq!(replay.corruptions, 0);
     assert_eq!(read(&memory, "wal/00000004"), segment, "skipped records stay");
+    let everything = Select::new(vec![], i64::MIN, i64::MAX);
+    let exemplar = Exemplar {
+        labels: Labels::from_pairs([("id", "x")]),
+        value: 0.5,
+        timestamp_ms: Some(31),
+    };
+    assert_eq!(
+        db.exemplars(std::slice::from_ref(&everything)),
+        [(labels.clone(), vec![exemplar])]
+    );
+    let known = db.metadata(&everything);
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0].0, labels);
+    assert_eq!(known[0].1.kind, MetricKind::Counter);
+    assert_eq!((&*known[0].1.unit, &*known[0].1.help), ("s", "h."));
     // The series goes on under a reference that the log knows; new ones do not take a used one.
     let mut batch = AppendBatch::new();
     batch.push_labels(&labels, 40, 4.0);

@@ -26,4 +26,6 @@ mod histograms;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod notes;
+#[cfg(test)]
 mod threads;
