@@ -8,12 +8,27 @@ use super::{Directory, Entry, File, OpenMode};
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The operation fails with an I/O error; a write may have written a part.
+    /// The operation fails with an I/O error; a write may have written a part, and a sync may have synced.
     Io,
     /// There is no space: only operations that need some fail, the first one from the chosen one on.
     Full,
     /// The process dies at the operation: it and all later ones fail; a write may have written a part.
     Crash,
+    /// A read returns only a part of what was asked for, and the system interrupts every second one. Neither is an error.
+    ShortRead,
+}
+
+/// A fault, where it strikes, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Injection {
+    /// The number of the operation.
+    pub at: u64,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// How many operations fail. A crash lasts in any case.
+    pub count: u64,
+    /// How much of a write that fails arrives all the same, in percent. Above 50 a sync that fails has synced.
+    pub written_percent: u64,
 }
 
 /// Counts the operations on a directory and fails a chosen one, once or from then on.
@@ -29,21 +44,27 @@ pub struct FaultDirectory {
 #[derive(Debug, Default)]
 struct Control {
     operations: u64,
-    armed: Option<Armed>,
+    armed: Option<Injection>,
     fired: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Armed {
-    at: u64,
-    fault: Fault,
-    is_lasting: bool,
+    is_crashed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     Space,
     Nothing,
+}
+
+/// An operation that fails.
+struct Failure {
+    error: io::Error,
+    written_percent: u64,
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
 }
 
 impl FaultDirectory {
@@ -55,13 +76,29 @@ impl FaultDirectory {
         }
     }
 
-    /// Fails the operation with the number `at`; with `is_lasting` all later ones too. A crash always lasts.
+    /// A second directory on the same failing machine: its operations count, and fail, with those of this one.
+    #[must_use]
+    pub fn beside(&self, inner: Arc<dyn Directory>) -> Self {
+        Self {
+            inner,
+            control: Arc::clone(&self.control),
+        }
+    }
+
+    /// Fails the operation with the number `at`; with `is_lasting` all later ones too. A crash always lasts. Half of a write
+    /// that fails arrives.
     pub fn fail_at(&self, at: u64, fault: Fault, is_lasting: bool) {
-        self.control().armed = Some(Armed {
+        self.inject(Injection {
             at,
             fault,
-            is_lasting: is_lasting || fault == Fault::Crash,
+            count: if is_lasting { u64::MAX } else { 1 },
+            written_percent: 50,
         });
+    }
+
+    /// Sets a fault in place of the one set before.
+    pub fn inject(&self, injection: Injection) {
+        self.control().armed = Some(injection);
     }
 
     /// No more faults from now on.
@@ -79,36 +116,78 @@ impl FaultDirectory {
         self.control().fired
     }
 
+    /// Whether the process has died.
+    pub fn is_crashed(&self) -> bool {
+        self.control().is_crashed
+    }
+
     fn control(&self) -> MutexGuard<'_, Control> {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Counts one operation and says whether it fails.
-fn enter(control: &Mutex<Control>, need: Need) -> io::Result<()> {
+fn enter(control: &Mutex<Control>, need: Need) -> Result<(), Failure> {
     let mut control = control.lock().unwrap_or_else(PoisonError::into_inner);
     let number = control.operations;
     control.operations += 1;
-    let Some(armed) = control.armed else {
+    let Some(armed) = &mut control.armed else {
         return Ok(());
     };
-    if number < armed.at || (armed.fault == Fault::Full && need == Need::Nothing) {
+    if number < armed.at
+        || (armed.fault == Fault::Full && need == Need::Nothing)
+        || armed.fault == Fault::ShortRead
+    {
         return Ok(());
     }
-    if !armed.is_lasting {
-        control.armed = None;
+    let Injection {
+        fault,
+        written_percent,
+        ..
+    } = *armed;
+    if fault != Fault::Crash {
+        armed.count = armed.count.saturating_sub(1);
+        if armed.count == 0 {
+            control.armed = None;
+        }
     }
+    control.is_crashed |= fault == Fault::Crash;
     control.fired += 1;
-    Err(match armed.fault {
+    let error = match fault {
         Fault::Io => io::Error::other("injected I/O error"),
         Fault::Full => io::Error::new(io::ErrorKind::StorageFull, "injected: no space left"),
-        Fault::Crash => io::Error::other("injected crash"),
+        Fault::Crash | Fault::ShortRead => io::Error::other("injected crash"),
+    };
+    Err(Failure {
+        error,
+        written_percent,
     })
+}
+
+/// How a read of `length` bytes is cut short, if it is.
+fn shortened(control: &Mutex<Control>, length: usize) -> io::Result<usize> {
+    let mut control = control.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = control.operations;
+    let Some(armed) = &mut control.armed else {
+        return Ok(length);
+    };
+    if armed.fault != Fault::ShortRead || number <= armed.at || length < 2 {
+        return Ok(length);
+    }
+    armed.count = armed.count.saturating_sub(1);
+    if armed.count == 0 {
+        control.armed = None;
+    }
+    if number.is_multiple_of(2) {
+        Err(io::ErrorKind::Interrupted.into())
+    } else {
+        Ok(length.div_ceil(3))
+    }
 }
 
 impl FaultDirectory {
     fn enter(&self, need: Need) -> io::Result<()> {
-        enter(&self.control, need)
+        Ok(enter(&self.control, need)?)
     }
 }
 
@@ -145,8 +224,15 @@ impl Directory for FaultDirectory {
     }
 
     fn sync_directory(&self, path: &str) -> io::Result<()> {
-        self.enter(Need::Nothing)?;
-        self.inner.sync_directory(path)
+        match enter(&self.control, Need::Nothing) {
+            Ok(()) => self.inner.sync_directory(path),
+            Err(failure) => {
+                if failure.written_percent > 50 {
+                    self.inner.sync_directory(path)?;
+                }
+                Err(failure.error)
+            }
+        }
     }
 }
 
@@ -158,23 +244,28 @@ struct FaultFile {
 
 impl FaultFile {
     fn enter(&self, need: Need) -> io::Result<()> {
-        enter(&self.control, need)
+        Ok(enter(&self.control, need)?)
     }
 }
 
 impl File for FaultFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.enter(Need::Nothing)?;
-        self.inner.read_at(buffer, offset)
+        let length = shortened(&self.control, buffer.len())?;
+        self.inner
+            .read_at(buffer.get_mut(..length).unwrap_or_default(), offset)
     }
 
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        self.enter(Need::Space).or_else(|error| {
-            // A dying or full disk takes a part of a write.
-            self.inner.append(&bytes[..bytes.len() / 2])?;
-            Err(error)
-        })?;
-        self.inner.append(bytes)
+        match enter(&self.control, Need::Space) {
+            Ok(()) => self.inner.append(bytes),
+            Err(failure) => {
+                // A dying or full disk takes a part of a write.
+                let length = bytes.len() * failure.written_percent.min(100) as usize / 100;
+                self.inner.append(bytes.get(..length).unwrap_or_default())?;
+                Err(failure.error)
+            }
+        }
     }
 
     fn truncate(&self, size_bytes: u64) -> io::Result<()> {
@@ -183,8 +274,15 @@ impl File for FaultFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.enter(Need::Nothing)?;
-        self.inner.sync()
+        match enter(&self.control, Need::Nothing) {
+            Ok(()) => self.inner.sync(),
+            Err(failure) => {
+                if failure.written_percent > 50 {
+                    self.inner.sync()?;
+                }
+                Err(failure.error)
+            }
+        }
     }
 
     fn size_bytes(&self) -> io::Result<u64> {

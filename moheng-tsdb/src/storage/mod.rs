@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) use appender::Appender;
 pub(crate) use blob::{Blob, Window};
 #[cfg(feature = "testing")]
-pub use fault::{Fault, FaultDirectory};
+pub use fault::{Fault, FaultDirectory, Injection};
 pub use memory::MemoryDirectory;
 pub use real::RealDirectory;
 

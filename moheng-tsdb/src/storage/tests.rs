@@ -139,3 +139,112 @@ fn faults_fire_where_told() {
     file.append(b"8").unwrap();
     assert_eq!(directory.fired(), 3);
 }
+
+#[test]
+fn some_of_what_was_not_synced_may_survive_in_any_order() {
+    let directory = MemoryDirectory::new();
+    let file = directory.open("f", OpenMode::Create).unwrap();
+    file.append(&[1; 700]).unwrap();
+    file.sync().unwrap();
+    directory.sync_directory("").unwrap();
+    file.append(&[2; 2000]).unwrap();
+    directory.open("new", OpenMode::Create).unwrap();
+    directory.rename("new", "newer").unwrap();
+    let (mut sizes, mut torn, mut names) = (Vec::new(), 0, std::collections::BTreeSet::new());
+    let mut state = 1_u64;
+    for _ in 0..300 {
+        let left = directory.after_torn_power_cut(|limit| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % limit
+        });
+        let content = read_to_end(&left, "f", 10_000).unwrap();
+        assert_eq!(content[..700], [1; 700], "what was synced stays");
+        assert!(content[700..].iter().all(|byte| [0, 2].contains(byte)));
+        torn += usize::from(content[700..].contains(&0) && content.ends_with(&[2]));
+        sizes.push(content.len());
+        let left: Vec<String> = left
+            .list("")
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.name)
+            .collect();
+        names.insert(left.join(" "));
+    }
+    assert!(sizes.contains(&700) && sizes.contains(&2700) && sizes.iter().any(|size| size % 512 == 0));
+    assert!(torn > 10, "a later sector may arrive without an earlier one");
+    let expected = ["f", "f new", "f newer"];
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_move_between_directories_never_loses_the_file() {
+    let directory = MemoryDirectory::new();
+    for path in ["a", "b"] {
+        directory.create_directory(path).unwrap();
+    }
+    let file = directory.open("a/f", OpenMode::Create).unwrap();
+    file.append(b"x").unwrap();
+    file.sync().unwrap();
+    directory.sync_directory("a").unwrap();
+    directory.sync_directory("").unwrap();
+    directory.rename("a/f", "b/f").unwrap();
+    let paths = |directory: &MemoryDirectory| -> Vec<String> {
+        let left = directory.after_power_cut(|_| 0).files();
+        left.into_iter().map(|(path, _)| path).collect()
+    };
+    assert_eq!(paths(&directory), ["a/f"]);
+    directory.sync_directory("b").unwrap();
+    assert_eq!(
+        paths(&directory),
+        ["a/f", "b/f"],
+        "until its old directory is synced"
+    );
+    directory.sync_directory("a").unwrap();
+    assert_eq!(paths(&directory), ["b/f"]);
+}
+
+#[test]
+fn flipped_bits_are_read_and_last() {
+    let directory = MemoryDirectory::new();
+    let file = directory.open("f", OpenMode::Create).unwrap();
+    file.append(b"aa").unwrap();
+    file.sync().unwrap();
+    directory.sync_directory("").unwrap();
+    directory.flip_bit("f", 8);
+    directory.flip_bit("f", 16);
+    directory.flip_bit("none", 0);
+    assert_eq!(read_to_end(&directory, "f", 9).unwrap(), b"a`");
+    assert_eq!(
+        read_to_end(&directory.after_power_cut(|_| 0), "f", 9).unwrap(),
+        b"a`"
+    );
+}
+
+#[test]
+fn faults_say_how_much_of_a_write_arrives_and_how_long_they_last() {
+    let memory = MemoryDirectory::new();
+    let directory = FaultDirectory::new(Arc::new(memory.clone()));
+    let file = directory.open("a", OpenMode::Create).unwrap();
+    let inject = |fault, count, written_percent| {
+        let at = directory.operations();
+        directory.inject(Injection {
+            at,
+            fault,
+            count,
+            written_percent,
+        });
+    };
+    inject(Fault::Io, 2, 100);
+    assert!(file.append(b"1234").is_err() && file.append(b"56").is_err());
+    file.append(b"7").unwrap();
+    assert_eq!(read_to_end(&memory, "a", 9).unwrap(), b"1234567");
+    inject(Fault::Io, 1, 100);
+    assert!(directory.sync_directory("").is_err() && memory.after_power_cut(|_| 0).files().len() == 1);
+    inject(Fault::ShortRead, u64::MAX, 0);
+    let beside = directory.beside(Arc::new(memory));
+    assert_eq!(read_to_end(&beside, "a", 9).unwrap(), b"1234567");
+    assert_eq!(directory.fired(), 3);
+    inject(Fault::Crash, 1, 0);
+    assert!(!directory.is_crashed());
+    assert!(beside.list("").is_err() && directory.list("").is_err() && directory.is_crashed());
+}
