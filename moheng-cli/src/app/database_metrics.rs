@@ -2,12 +2,13 @@
 
 use moheng_metrics::MetricKind::{Counter, Gauge};
 use moheng_metrics::{Labels, MetricFamily, MetricKind, SummaryMetric};
-use moheng_tsdb::{HeadStats, ReplayStats, SampleStats, Stats, WalStats};
+use moheng_tsdb::{ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};
 
 /// The families of the database, with Prometheus's names where the meaning is the same.
 pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
     let mut families = head_families(&stats.head);
     families.extend(sample_families(&stats.samples));
+    families.extend(exemplar_families(&stats.exemplars));
     families.extend(wal_families(&stats.wal));
     families.extend(replay_families(&stats.replay));
     families
@@ -109,6 +110,53 @@ fn sample_families(samples: &SampleStats) -> Vec<MetricFamily> {
             Counter,
             "Samples accepted without effect: the newest of their series again.",
             samples.repeated as f64,
+        ),
+    ]
+}
+
+fn exemplar_families(exemplars: &ExemplarStats) -> Vec<MetricFamily> {
+    let named = |name: &str, kind, help: &str, value: f64| {
+        single(&format!("prometheus_tsdb_exemplar_{name}"), kind, help, value)
+    };
+    let oldest_seconds = exemplars
+        .oldest_ms
+        .map_or(0.0, |oldest_ms| oldest_ms as f64 / 1000.0);
+    vec![
+        named(
+            "exemplars_appended_total",
+            Counter,
+            "Exemplars stored.",
+            exemplars.appended as f64,
+        ),
+        named(
+            "out_of_order_exemplars_total",
+            Counter,
+            "Exemplars refused because they are older than the newest of their series.",
+            exemplars.out_of_order as f64,
+        ),
+        named(
+            "exemplars_in_storage",
+            Gauge,
+            "Exemplars in memory.",
+            exemplars.stored as f64,
+        ),
+        named(
+            "series_with_exemplars_in_storage",
+            Gauge,
+            "Series with exemplars in memory.",
+            exemplars.series as f64,
+        ),
+        named(
+            "max_exemplars",
+            Gauge,
+            "How many exemplars are kept.",
+            exemplars.limit as f64,
+        ),
+        named(
+            "last_exemplars_timestamp_seconds",
+            Gauge,
+            "Time of the exemplar in memory that was stored first.",
+            oldest_seconds,
         ),
     ]
 }

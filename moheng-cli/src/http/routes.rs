@@ -19,6 +19,10 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
     let api = Router::new()
         .route("/query", get(api::instant_query).post(api::instant_query))
         .route("/query_range", get(api::range_query).post(api::range_query))
+        .route(
+            "/query_exemplars",
+            get(api::query_exemplars).post(api::query_exemplars),
+        )
         .route("/series", get(api::series).post(api::series))
         .route("/labels", get(api::label_names).post(api::label_names))
         .route(
@@ -26,6 +30,7 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
             get(api::label_values).post(api::label_values),
         )
         .route("/targets", get(api::targets).post(api::targets))
+        .route("/targets/metadata", get(api::target_metadata))
         .route("/metadata", get(api::metadata).post(api::metadata))
         .route("/status/buildinfo", get(api::build_info).post(api::build_info))
         .route("/admin/moheng/snapshot", post(api::snapshot))

@@ -65,6 +65,27 @@ fn metadata() {
 }
 
 #[test]
+fn metadata_by_target() {
+    let directory = directory();
+    let server = Server::scraping(directory.path(), &[]);
+    let ask = |query: &str| server.get(&format!("/api/v1/targets/metadata{query}"));
+    let all = ask("").json()["data"].as_array().unwrap().clone();
+    let names: Vec<&Value> = all.iter().map(|one| &one["metric"]).collect();
+    assert_eq!(names, ["test_requests_total", "test_temperature"]);
+    assert_eq!(all[0]["target"]["env"], "it");
+    let one = ask("?match_target=%7Benv%3D%22it%22%7D&metric=test_temperature").json()["data"].clone();
+    let target = &all[0]["target"];
+    assert_eq!(
+        one,
+        json!([{"target": target, "type": "gauge", "help": "Degrees.", "unit": ""}])
+    );
+    let none = ask("?match_target=%7Benv%3D%22other%22%7D");
+    assert_eq!(none.status, 404);
+    assert_eq!(none.json()["errorType"], "not_found");
+    assert_eq!(ask("?match_target=%7B").status, 400);
+}
+
+#[test]
 fn versions() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);
@@ -105,6 +126,7 @@ fn own_metrics() {
         "prometheus_build_info",
         "prometheus_tsdb_head_series ",
         "prometheus_tsdb_head_samples_appended_total",
+        "prometheus_tsdb_exemplar_max_exemplars 100000",
         "prometheus_http_requests_total{code=\"200\",handler=\"/api/v1/query\"} ",
         "prometheus_http_request_duration_seconds_bucket",
         "prometheus_engine_queries ",

@@ -7,6 +7,7 @@
 )]
 
 mod api_errors;
+mod api_notes;
 mod api_query;
 mod api_series;
 mod api_status;

@@ -1,6 +1,7 @@
 //! `/api/v1`: one file per group of endpoints, and the JSON they write.
 
 mod admin;
+mod exemplars;
 mod labels;
 mod metadata;
 mod query;
@@ -15,8 +16,9 @@ use axum::http::{Response, StatusCode};
 use moheng_promql::{Annotations, QueryValue};
 
 pub(super) use admin::snapshot;
+pub(super) use exemplars::query_exemplars;
 pub(super) use labels::{label_names, label_values};
-pub(super) use metadata::metadata;
+pub(super) use metadata::{metadata, target_metadata};
 pub(super) use query::{instant_query, range_query};
 pub(super) use series::series;
 pub(super) use status::{COMPATIBLE_VERSION, build_info};

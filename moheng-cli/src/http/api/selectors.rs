@@ -19,13 +19,7 @@ pub(super) struct Selection {
 
 /// Reads the parameters.
 pub(super) fn selection(params: &Params) -> Result<Selection, ApiError> {
-    let start_ms = params.time_ms("start")?.unwrap_or(i64::MIN);
-    let end_ms = params.time_ms("end")?.unwrap_or(i64::MAX);
-    if end_ms < start_ms {
-        return Err(ApiError::bad_data(
-            "invalid parameter \"end\": it is before \"start\"",
-        ));
-    }
+    let (start_ms, end_ms) = time_range(params)?;
     let selects = params
         .all("match[]")
         .map(|text| Ok(Select::new(matchers(text)?, start_ms, end_ms)))
@@ -38,19 +32,38 @@ pub(super) fn selection(params: &Params) -> Result<Selection, ApiError> {
     })
 }
 
+/// What `start` and `end` say; without them, all of time.
+pub(super) fn time_range(params: &Params) -> Result<(i64, i64), ApiError> {
+    let start_ms = params.time_ms("start")?.unwrap_or(i64::MIN);
+    let end_ms = params.time_ms("end")?.unwrap_or(i64::MAX);
+    if end_ms < start_ms {
+        return Err(ApiError::bad_data(
+            "invalid parameter \"end\": it is before \"start\"",
+        ));
+    }
+    Ok((start_ms, end_ms))
+}
+
 fn matchers(text: &str) -> Result<Vec<Matcher>, ApiError> {
+    let matchers = selector(text, "match[]")?;
+    if matchers.iter().all(Matcher::matches_empty) {
+        return Err(ApiError::bad_data(
+            "invalid parameter \"match[]\": it must contain at least one non-empty matcher",
+        ));
+    }
+    Ok(matchers)
+}
+
+/// The matchers of a selector in a parameter.
+pub(super) fn selector(text: &str, parameter: &str) -> Result<Vec<Matcher>, ApiError> {
     let refuse = |reason: &dyn std::fmt::Display| {
-        ApiError::bad_data(format!("invalid parameter \"match[]\": {reason}"))
+        ApiError::bad_data(format!("invalid parameter \"{parameter}\": {reason}"))
     };
     let expression = moheng_promql::parse(text).map_err(|errors| refuse(&errors))?;
     let ExprKind::Selector(selector) = expression.kind() else {
         return Err(refuse(&"expected a selector such as up{job=\"node\"}"));
     };
-    let matchers = selector.all_matchers();
-    if matchers.iter().all(Matcher::matches_empty) {
-        return Err(refuse(&"it must contain at least one non-empty matcher"));
-    }
-    Ok(matchers)
+    Ok(selector.all_matchers())
 }
 
 /// Reads from the database on a thread that may block.

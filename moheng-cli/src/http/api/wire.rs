@@ -311,7 +311,7 @@ fn push_sample(sample: Sample, out: &mut String) {
 }
 
 /// Seconds with at most three decimals and no trailing zeros.
-fn push_timestamp(timestamp_ms: i64, out: &mut String) {
+pub(super) fn push_timestamp(timestamp_ms: i64, out: &mut String) {
     if timestamp_ms < 0 {
         out.push('-');
     }
