@@ -10,8 +10,8 @@ use crate::source::{
     SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SeriesSource, SourceError,
 };
 use crate::{
-    AppendBatch, Appended, Exemplar, Labels, Metadata, SampleError, SampleOutcome, SampleSink, SeriesKey,
-    SeriesRef, SinkError,
+    AppendBatch, Appended, Exemplar, Labels, Matcher, Metadata, SampleError, SampleOutcome, SampleSink,
+    SeriesKey, SeriesRef, SinkError,
 };
 
 /// Series in a `Vec` behind a [`BTreeMap`] of their labels: simple enough to be right at a glance, slow, and never on disk.
@@ -69,13 +69,25 @@ impl MemorySource {
         known.collect()
     }
 
+    /// Deletes the samples from `start_ms` to `end_ms`, both inclusive, that the series all `matchers` match have now.
+    ///
+    /// They are only not read any more: what is appended next is still judged by the newest sample, deleted or not.
+    pub fn delete(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) {
+        let mut store = self.store.write().unwrap_or_else(PoisonError::into_inner);
+        for series in &mut store.series {
+            if matchers.iter().all(|matcher| matcher.matches(&series.labels)) {
+                series.delete(start_ms, end_ms);
+            }
+        }
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Store> {
         self.store.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn matching_labels(&self, select: &Select) -> Vec<Labels> {
         let store = self.read();
-        let has_samples = |series: &&MemorySeries| series.samples.iter().any(|sample| is_in(select, sample));
+        let has_samples = |series: &&MemorySeries| series.visible().any(|sample| is_in(select, sample));
         store
             .matching(select)
             .filter(has_samples)
@@ -177,7 +189,7 @@ impl SeriesSource for MemorySource {
     fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
         let store = self.read();
         let in_range = |series: &MemorySeries| -> Vec<MemorySample> {
-            let samples = series.samples.iter();
+            let samples = series.visible();
             samples.filter(|sample| is_in(select, sample)).cloned().collect()
         };
         let selected: Vec<(Labels, Vec<MemorySample>)> = store

@@ -58,7 +58,7 @@ mod settings;
 mod stats;
 mod wal;
 
-pub use db::{Compacted, Db, DbBuilder};
+pub use db::{Compacted, Db, DbBuilder, DeletedSeries};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
 pub use stats::{ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};

@@ -14,6 +14,8 @@ pub(super) struct MemorySeries {
     /// Ascending by time, all with a timestamp.
     pub(super) exemplars: Vec<Exemplar>,
     pub(super) metadata: Option<Metadata>,
+    /// Ranges of time in which samples are not read, both ends inclusive.
+    deleted: Vec<(i64, i64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,6 +39,27 @@ impl MemorySeries {
             samples: Vec::new(),
             exemplars: Vec::new(),
             metadata: None,
+            deleted: Vec::new(),
+        }
+    }
+
+    /// The samples that are not deleted.
+    pub(super) fn visible(&self) -> impl Iterator<Item = &MemorySample> {
+        let is_deleted = |sample: &&MemorySample| {
+            let mut ranges = self.deleted.iter();
+            ranges.any(|&(start_ms, end_ms)| (start_ms..=end_ms).contains(&sample.timestamp_ms))
+        };
+        self.samples.iter().filter(move |sample| !is_deleted(sample))
+    }
+
+    /// Deletes a range of time, as far as there are samples now.
+    pub(super) fn delete(&mut self, start_ms: i64, end_ms: i64) {
+        let (Some(first), Some(last)) = (self.samples.first(), self.samples.last()) else {
+            return;
+        };
+        let range = (start_ms.max(first.timestamp_ms), end_ms.min(last.timestamp_ms));
+        if range.0 <= range.1 {
+            self.deleted.push(range);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Which blocks a directory has, removing them, and cleaning up after a crash.
 
+use std::io;
+
 use super::Ulid;
 use super::meta::BlockMeta;
 use crate::Error;
@@ -67,8 +69,12 @@ pub fn list_blocks(directory: &dyn Directory) -> Result<BlockListing, Error> {
 pub fn remove_block(directory: &dyn Directory, block: Ulid) -> Result<(), Error> {
     let name = block.to_string();
     let temporary = format!("{name}{}", names::DELETION_SUFFIX);
-    directory
-        .rename(&name, &temporary)
+    let renamed = match directory.rename(&name, &temporary) {
+        // An earlier attempt got that far.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    renamed
         .and_then(|()| directory.sync_directory(""))
         .and_then(|()| remove_tree(directory, &temporary))
         .map_err(Error::io(format!("removing {name}")))

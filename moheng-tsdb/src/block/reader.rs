@@ -79,7 +79,7 @@ impl Block {
     ///
     /// # Errors
     ///
-    /// When the disk fails; then nothing was deleted, or nothing that a restart would not undo.
+    /// When the disk fails. All of it is deleted then or nothing, and a restart may undo that; deleting again makes sure.
     pub fn delete(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<u64, Error> {
         let shared = &*self.shared;
         let _guard = shared.deleting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,10 +113,10 @@ impl Block {
         }
         changed.write(&*shared.directory, &shared.path)?;
         let total = changed.count();
+        *shared.tombstones.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
         meta::update(&*shared.directory, &shared.path, |json| {
             json.stats.num_tombstones = total;
         })?;
-        *shared.tombstones.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(changed);
         Ok(count)
     }
 

@@ -23,6 +23,11 @@ impl Interval {
     pub(crate) fn overlaps(self, start_ms: i64, end_ms: i64) -> bool {
         self.start_ms <= end_ms && start_ms <= self.end_ms
     }
+
+    /// This one and others, ascending; those that overlap or touch are one.
+    pub(crate) fn joined_with(self, others: &[Self]) -> Arc<[Self]> {
+        join(others.iter().copied().chain([self]).collect()).into()
+    }
 }
 
 /// The deletions of a block. The ranges of a series ascend and do not touch.
@@ -75,9 +80,8 @@ impl Tombstones {
     /// Deletes a range of a series.
     pub(super) fn add(&mut self, series: u64, interval: Interval) {
         let before = self.by_series.get(&series).map_or(&[][..], |intervals| intervals);
-        let mut intervals = before.to_vec();
-        intervals.push(interval);
-        self.by_series.insert(series, join(intervals).into());
+        let joined = interval.joined_with(before);
+        self.by_series.insert(series, joined);
     }
 
     /// The ranges of a series.

@@ -107,6 +107,8 @@ struct Piece {
     chunk: ChunkMeta,
     /// The deleted ranges that cover a part of it.
     deleted: Vec<Interval>,
+    /// Whether the sample before it is deleted.
+    is_behind_gap: bool,
 }
 
 impl Input {
@@ -138,11 +140,13 @@ impl Input {
     fn take_pieces(&mut self, input: usize, pieces: &mut Vec<Piece>) {
         self.labels = None;
         let deleted = self.deleted.of(self.number).unwrap_or_default();
+        let mut is_behind_gap = false;
         for &chunk in self.reader.chunks() {
             let hits = deleted
                 .iter()
                 .filter(|interval| interval.overlaps(chunk.start_ms, chunk.end_ms));
             let hits: Vec<Interval> = hits.copied().collect();
+            let is_gap = hits.iter().any(|interval| chunk.end_ms <= interval.end_ms);
             let covers =
                 |interval: &Interval| interval.start_ms <= chunk.start_ms && chunk.end_ms <= interval.end_ms;
             if !hits.iter().any(covers) {
@@ -150,8 +154,10 @@ impl Input {
                     input,
                     chunk,
                     deleted: hits,
+                    is_behind_gap,
                 });
             }
+            is_behind_gap = is_gap;
         }
     }
 
@@ -238,6 +244,7 @@ fn overlapping_groups(pieces: &[Piece]) -> impl Iterator<Item = &[Piece]> {
 fn write_group(group: &[Piece], inputs: &mut [Input], writer: &mut BlockWriter) -> Result<(), Error> {
     if let [only] = group
         && only.deleted.is_empty()
+        && !only.is_behind_gap
         && let Some(input) = inputs.get_mut(only.input)
     {
         return input.copy(&only.chunk, writer);

@@ -1,11 +1,11 @@
 //! [`Blocks`]: the blocks that are open, as queries see them.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use moheng_metrics::{Select, SeriesCursor, SourceError};
 
 use crate::Error;
-use crate::block::{Block, BlockMeta, BlockSet, Ulid, list_blocks};
+use crate::block::{Block, BlockMeta, BlockSet, Ulid, list_blocks, remove_block};
 use crate::query::MergeCursor;
 use crate::storage::Directory;
 
@@ -13,6 +13,8 @@ use crate::storage::Directory;
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     current: RwLock<Arc<BlockSet>>,
+    /// Blocks that are not needed and whose files could not be removed.
+    leftovers: Mutex<Vec<Ulid>>,
 }
 
 impl Blocks {
@@ -35,6 +37,7 @@ impl Blocks {
             .collect::<Result<Vec<_>, Error>>()?;
         Ok(Self {
             current: RwLock::new(Arc::new(BlockSet::new(blocks))),
+            leftovers: Mutex::default(),
         })
     }
 
@@ -81,6 +84,28 @@ impl Blocks {
         Ok(())
     }
 
+    /// Removes the files of blocks that were taken out, and those left by earlier failures. Until that is done no block that
+    /// replaces one of them may itself be replaced: then nothing would show any more that they are not needed.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails; it is tried again the next time.
+    pub(super) fn remove_files(&self, directory: &dyn Directory, blocks: &[Ulid]) -> Result<(), Error> {
+        let mut leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        leftovers.extend(blocks);
+        while let Some(&block) = leftovers.last() {
+            remove_block(directory, block)?;
+            leftovers.pop();
+        }
+        Ok(())
+    }
+
+    /// Remembers a block to be removed that may or may not be there: writing it failed late.
+    pub(super) fn add_leftover(&self, block: Ulid) {
+        let mut leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        leftovers.push(block);
+    }
+
     fn change(&self, old: &[Ulid], new: Vec<Block>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let kept = current
@@ -103,10 +128,20 @@ impl Blocks {
     /// Where the head begins: behind the last block that was written from in-order samples. Older samples in the log are
     /// in blocks.
     pub(super) fn head_start_ms(&self) -> Option<i64> {
+        self.head_start_without(&[])
+    }
+
+    /// Whether the head would begin earlier without these blocks. Then samples of theirs that the log still has would come back
+    /// after a restart, deleted or not.
+    pub(super) fn bound_head(&self, blocks: &[Ulid]) -> bool {
+        self.head_start_without(blocks) != self.head_start_ms()
+    }
+
+    fn head_start_without(&self, blocks: &[Ulid]) -> Option<i64> {
         let current = self.current();
         let in_order = current.blocks().iter().map(Block::meta).filter(|meta| {
             let is_late = |hint: &String| hint == "from-out-of-order";
-            !meta.hints.iter().any(is_late)
+            !meta.hints.iter().any(is_late) && !blocks.contains(&meta.ulid)
         });
         in_order.map(|meta| meta.end_ms).max()
     }

@@ -9,7 +9,7 @@ use moheng_metrics::{SampleBuffer, Select, SeriesCursor, SourceError};
 
 use super::{Db, Shared};
 use crate::Error;
-use crate::block::{BlockMeta, BlockWriter, Ulid, list_blocks, remove_block, remove_temporary};
+use crate::block::{Block, BlockMeta, BlockWriter, Ulid, list_blocks, remove_block, remove_temporary};
 use crate::compact::{CompactionSettings, DiskUse, compact_blocks, plan};
 use crate::format::names;
 use crate::head::BLOCK_RANGE_MS;
@@ -49,6 +49,7 @@ impl Shared {
             return Err(Error::Unavailable("the database is open read-only".to_owned()));
         }
         let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+        self.blocks.remove_files(&*self.directory, &[])?;
         let mut compacted = Compacted::default();
         while let Some((start_ms, end_ms)) = self.compactable() {
             compacted.head_blocks += u64::from(self.move_to_block(start_ms, end_ms)?);
@@ -89,7 +90,19 @@ impl Shared {
     /// Writes a block with the samples of a range and drops them from memory. Returns whether there were any.
     fn move_to_block(&self, start_ms: i64, end_ms: i64) -> Result<bool, Error> {
         self.head.refuse_before(end_ms);
-        let meta = BlockMeta::new(self.next_ulid(), start_ms, end_ms);
+        let written = self.with_new_block(|ulid| self.write_head_block(ulid, start_ms, end_ms))?;
+        let truncated = self.head.truncate(end_ms);
+        tracing::debug!(
+            chunks = truncated.chunks,
+            series = truncated.series,
+            "memory given back"
+        );
+        Ok(written.is_some())
+    }
+
+    /// Writes a block with the samples of memory in a range.
+    fn write_head_block(&self, ulid: Ulid, start_ms: i64, end_ms: i64) -> Result<Option<BlockMeta>, Error> {
+        let meta = BlockMeta::new(ulid, start_ms, end_ms);
         let mut writer = BlockWriter::create(Arc::clone(&self.directory), meta)?;
         if self.has_starts {
             writer = writer.with_start_timestamps();
@@ -112,13 +125,7 @@ impl Shared {
             self.blocks.add(&self.directory, meta)?;
             tracing::info!(block = %meta.ulid, start_ms, end_ms, series = meta.stats.series, "block written");
         }
-        let truncated = self.head.truncate(end_ms);
-        tracing::debug!(
-            chunks = truncated.chunks,
-            series = truncated.series,
-            "memory given back"
-        );
-        Ok(written.is_some())
+        Ok(written)
     }
 
     /// Replaces the older two thirds of the full segments of the log by a checkpoint.
@@ -163,7 +170,7 @@ impl Shared {
         let mut joined = 0;
         loop {
             let current = self.blocks.current();
-            let metas: Vec<BlockMeta> = current.blocks().iter().map(crate::block::Block::meta).collect();
+            let metas: Vec<BlockMeta> = current.blocks().iter().map(Block::meta).collect();
             let chosen = plan(&metas, &settings);
             if chosen.is_empty() {
                 return Ok(joined);
@@ -173,12 +180,11 @@ impl Shared {
                 .iter()
                 .filter(|block| chosen.contains(&block.meta().ulid));
             let inputs: Vec<_> = inputs.cloned().collect();
-            match compact_blocks(&self.directory, &inputs, self.next_ulid()) {
-                Ok(meta) => {
-                    self.blocks.replace(&self.directory, &chosen, meta.as_ref())?;
-                    for block in chosen {
-                        remove_block(&*self.directory, block)?;
-                    }
+            match self.replace_blocks(&inputs, &chosen) {
+                // It is tried again when there are newer blocks.
+                Ok(false) => return Ok(joined),
+                Ok(true) => {
+                    self.blocks.remove_files(&*self.directory, &chosen)?;
                     joined += 1;
                 }
                 Err(error @ Error::Corrupt { .. }) => {
@@ -210,15 +216,47 @@ impl Shared {
             return Ok(0);
         }
         self.blocks.replace(&self.directory, &expired, None)?;
-        for &block in &expired {
-            remove_block(&*self.directory, block)?;
+        self.blocks.remove_files(&*self.directory, &expired)?;
+        for block in &expired {
             tracing::info!(%block, "block removed: beyond the retention");
         }
         Ok(expired.len() as u64)
     }
 
-    /// A name no other block has: of this millisecond, told apart by the time since the start and a count.
+    /// Puts one block in the place of several, whose files stay. Returns `false` when nothing would be left in their place and they
+    /// are needed to tell where memory begins.
+    pub(super) fn replace_blocks(&self, inputs: &[Block], old: &[Ulid]) -> Result<bool, Error> {
+        self.with_new_block(|ulid| {
+            let meta = compact_blocks(&self.directory, inputs, ulid)?;
+            if meta.is_none() && self.blocks.bound_head(old) {
+                return Ok(false);
+            }
+            self.blocks.replace(&self.directory, old, meta.as_ref())?;
+            Ok(true)
+        })
+    }
+
+    /// Writes a block under a new name. When that fails it is removed, in case it got so far as to have that name: after a restart it
+    /// would hide those that it was made of, and what is deleted in them until then.
+    fn with_new_block<T>(&self, write: impl FnOnce(Ulid) -> Result<T, Error>) -> Result<T, Error> {
+        let ulid = self.next_ulid();
+        write(ulid).inspect_err(|_| self.blocks.add_leftover(ulid))
+    }
+
+    /// A name no other block has.
     fn next_ulid(&self) -> Ulid {
+        let blocks = self.blocks.current();
+        loop {
+            let ulid = self.any_ulid();
+            // A clock that stands still, as in tests, repeats itself after a restart.
+            if blocks.blocks().iter().all(|block| block.meta().ulid != ulid) {
+                return ulid;
+            }
+        }
+    }
+
+    /// A name of this millisecond, told apart by the time since the start and a count.
+    fn any_ulid(&self) -> Ulid {
         let mut hasher = FixedState::default().build_hasher();
         hasher.write_u128(self.clock.monotonic().as_nanos());
         hasher.write_u64(self.ulid_count.fetch_add(1, Ordering::Relaxed));

@@ -3,6 +3,7 @@
 mod blocks;
 mod builder;
 mod compaction;
+mod delete;
 mod notes;
 mod open;
 mod replay;
@@ -20,6 +21,7 @@ use moheng_metrics::{
 use blocks::Blocks;
 pub use builder::DbBuilder;
 pub use compaction::Compacted;
+pub use delete::DeletedSeries;
 pub(crate) use open::refuse_unsupported;
 use worker::Worker;
 

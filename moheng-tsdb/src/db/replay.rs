@@ -50,12 +50,6 @@ pub(super) fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog
         }
     }
     let counts: ReplayCounts = replay.finish();
-    if let Some(kind) = counts.needed {
-        return Err(Error::Unsupported(format!(
-            "the write-ahead log holds {kind}, which this version cannot read, and without which it would answer \
-             wrongly; nothing was changed"
-        )));
-    }
     stats.samples = counts.samples;
     stats.out_of_order = counts.out_of_order;
     stats.in_blocks = counts.in_blocks;

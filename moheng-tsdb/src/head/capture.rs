@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use moheng_metrics::{Labels, SampleBuffer, Select, SeriesOrder};
 
+use super::deletions::Deletions;
 use super::isolation::ReadPoint;
 use super::page::{PageData, place};
 use super::{Head, SeriesId};
+use crate::block::Interval;
 use crate::chunk::Encoding;
 
 /// All samples of a selection, encoded.
@@ -31,12 +33,15 @@ pub(crate) struct CapturedSeries {
     pub(crate) open_encoding: Encoding,
     /// The last millisecond that is selected and visible.
     pub(crate) end_ms: i64,
+    /// The deleted ranges, ascending and apart from each other.
+    pub(crate) deleted: Option<Arc<[Interval]>>,
 }
 
 impl Head {
     /// Captures the series of a selection that have samples in its range, as they are now.
     pub(crate) fn capture(&self, select: &Select) -> Capture {
         let point = self.isolation.read_point();
+        let deletions = self.notes.deletions();
         let index = self.index();
         let ids = index.matching(&select.matchers);
         let limit = select.limit.unwrap_or(usize::MAX);
@@ -51,6 +56,7 @@ impl Head {
         };
         self.visit(&ids, |id, slot, data| {
             let is_added = capture.add(id, slot, data, &point, select);
+            capture.hide(id, is_added, &deletions);
             if is_added && select.limit.is_some() && capture.last_is_empty(select.start_ms) {
                 capture.series.pop();
             }
@@ -207,9 +213,17 @@ impl Capture {
                 open: open_start..self.open_bytes.len(),
                 open_encoding,
                 end_ms,
+                deleted: None,
             });
         }
         is_added
+    }
+
+    /// Notes the deletions of a series that was just captured.
+    fn hide(&mut self, id: SeriesId, is_added: bool, deletions: &Deletions) {
+        if let Some(series) = self.series.last_mut().filter(|_| is_added) {
+            series.deleted = deletions.of(id).cloned();
+        }
     }
 
     /// Whether the range lies in a gap of the series captured last. A limit must count only series with samples.
@@ -223,6 +237,10 @@ impl Capture {
             .sealed
             .iter()
             .map(|(encoding, chunk)| (*encoding, &**chunk));
+        let is_deleted = |time: i64| {
+            let mut intervals = series.deleted.iter().flat_map(|deleted| deleted.iter());
+            intervals.any(|interval| interval.overlaps(time, time))
+        };
         let mut samples = SampleBuffer::new();
         let has_samples = sealed
             .chain((!open.1.is_empty()).then_some(open))
@@ -233,7 +251,7 @@ impl Capture {
                     || [&samples.floats.timestamps_ms, &samples.histograms.timestamps_ms]
                         .into_iter()
                         .flatten()
-                        .any(|time| (start_ms..=series.end_ms).contains(time))
+                        .any(|&time| (start_ms..=series.end_ms).contains(&time) && !is_deleted(time))
             });
         !has_samples
     }

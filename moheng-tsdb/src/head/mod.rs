@@ -8,6 +8,7 @@ mod append;
 mod append_histograms;
 mod capture;
 mod create;
+mod deletions;
 mod exemplars;
 mod index;
 mod isolation;

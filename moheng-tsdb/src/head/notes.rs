@@ -1,7 +1,7 @@
 //! [`Notes`]: what is said about series besides their samples, and appending it; see [`super::append`].
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use foldhash::fast::FixedState;
 use moheng_metrics::{
@@ -9,6 +9,7 @@ use moheng_metrics::{
 };
 
 use super::append::REJECTED;
+use super::deletions::Deletions;
 use super::exemplars::{ExemplarRing, check_behind, is_short_enough};
 use super::metadata::MetadataTable;
 use super::page::place;
@@ -22,6 +23,8 @@ use crate::format::wal_annotations::{ExemplarsEncoder, put_metadata};
 pub(super) struct Notes {
     exemplars: Mutex<ExemplarRing>,
     metadata: Mutex<MetadataTable>,
+    /// A query uses those of the moment it started.
+    deletions: RwLock<Arc<Deletions>>,
 }
 
 /// Memory that batches reuse.
@@ -67,12 +70,27 @@ impl Notes {
         Self {
             exemplars: Mutex::new(ExemplarRing::new(max_exemplars)),
             metadata: Mutex::default(),
+            deletions: RwLock::default(),
         }
     }
 
     /// Forgets series that are removed. Their exemplars stay.
     pub(super) fn remove(&self, ids: &[SeriesId]) {
         self.metadata().remove(ids);
+        if !self.deletions().is_empty() {
+            self.change_deletions(|deletions| deletions.remove(ids));
+        }
+    }
+
+    /// The deletions at this moment.
+    pub(super) fn deletions(&self) -> Arc<Deletions> {
+        Arc::clone(&self.deletions.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the deletions, all at once.
+    pub(super) fn change_deletions(&self, change: impl FnOnce(&mut Deletions)) {
+        let mut deletions = self.deletions.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut deletions));
     }
 
     pub(super) fn exemplars(&self) -> MutexGuard<'_, ExemplarRing> {

@@ -12,10 +12,11 @@ use super::page::{Page, PageData, place};
 use super::series::{Series, Tail};
 use super::stats::add;
 use super::{Head, SeriesId};
+use crate::block::Interval;
 use crate::format::DecodeError;
 use crate::format::wal_annotations::{read_exemplars, read_metadata};
 use crate::format::wal_histograms::read_histograms;
-use crate::format::wal_record::{RecordKind, read_series, record_kind};
+use crate::format::wal_record::{RecordKind, read_deletions, read_series, record_kind};
 use crate::format::wal_samples::{LoggedPlace, LoggedSample, read_samples, read_started_samples};
 
 /// References below this are looked up in an array; the log of a small server never leaves it.
@@ -48,8 +49,6 @@ pub(crate) struct ReplayCounts {
     /// Exemplars, metadata and deletions of series that the log does not name.
     pub(crate) unknown_notes: u64,
     pub(crate) new_chunks: u64,
-    /// A kind of record that was met, is not supported yet, and cannot be left out.
-    pub(crate) needed: Option<&'static str>,
     /// Records of kinds that are not supported yet and can be left out.
     pub(crate) skipped: HashMap<&'static str, u64>,
 }
@@ -121,11 +120,7 @@ impl Replay<'_> {
                 }));
                 Ok(())
             }
-            // Samples would be wrong without these.
-            RecordKind::Deletions => {
-                self.counts.needed = Some(kind.name());
-                Ok(())
-            }
+            RecordKind::Deletions => self.deletions(body),
             RecordKind::Exemplars => self.exemplars(body),
             RecordKind::Metadata => self.metadata(body),
             RecordKind::MappedChunks => {
@@ -234,6 +229,27 @@ impl Replay<'_> {
             end_ms = end_ms.max(timestamp_ms);
         }
         self.time_range = (start_ms <= end_ms).then_some((start_ms, end_ms));
+    }
+
+    fn deletions(&mut self, body: &[u8]) -> Result<(), DecodeError> {
+        let mut deletions = Vec::new();
+        read_deletions(body, &mut deletions)?;
+        self.head.notes.change_deletions(|known| {
+            for logged in deletions {
+                if logged.end_ms < self.head.valid_from_ms() {
+                    continue;
+                }
+                let interval = Interval {
+                    start_ms: logged.start_ms,
+                    end_ms: logged.end_ms,
+                };
+                match find(&self.dense, &self.sparse, logged.reference) {
+                    Some(id) => known.add(id, interval),
+                    None => self.counts.unknown_notes += 1,
+                }
+            }
+        });
+        Ok(())
     }
 
     fn exemplars(&mut self, body: &[u8]) -> Result<(), DecodeError> {

@@ -65,6 +65,10 @@ impl Head {
             }
         }
         self.time_range.start_ms.fetch_max(before_ms, Ordering::Relaxed);
+        if !self.notes.deletions().is_empty() {
+            self.notes
+                .change_deletions(|deletions| deletions.truncate(before_ms));
+        }
         let series = self.remove_empty(&empty) as u64;
         add(&self.counters.chunks_removed, chunks);
         add(&self.counters.series_removed, series);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use moheng_metrics::{SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SourceError};
 
 use super::merge::MergedSamples;
-use super::rows::append_range;
+use super::rows::append_undeleted;
 use crate::Error;
 use crate::block::{Block, ChunkReader, Deleted, Interval};
 use crate::chunk::Encoding;
@@ -185,8 +185,7 @@ impl BlockSamples {
         let encoding = Encoding::from_code(stored.encoding)
             .ok_or_else(|| Error::Unsupported(format!("chunks with the encoding {}", stored.encoding)))?;
         let is_whole = chunk.start_ms >= self.start_ms && chunk.end_ms <= self.end_ms;
-        let is_deleted = |interval: &Interval| interval.overlaps(chunk.start_ms, chunk.end_ms);
-        if is_whole && !self.deleted.iter().any(is_deleted) {
+        if is_whole && self.deleted.is_empty() {
             return encoding
                 .decode(stored.data, buffer)
                 .map_err(|error| corrupt(error.to_string()));
@@ -195,18 +194,7 @@ impl BlockSamples {
         encoding
             .decode(stored.data, &mut self.decoded)
             .map_err(|error| corrupt(error.to_string()))?;
-        let mut from_ms = self.start_ms;
-        for interval in &*self.deleted {
-            if from_ms < interval.start_ms {
-                let to_ms = self.end_ms.min(interval.start_ms - 1);
-                append_range(&self.decoded, from_ms, to_ms, buffer);
-            }
-            match interval.end_ms.checked_add(1) {
-                Some(after_ms) => from_ms = from_ms.max(after_ms),
-                None => return Ok(()),
-            }
-        }
-        append_range(&self.decoded, from_ms, self.end_ms, buffer);
+        append_undeleted(&self.decoded, (self.start_ms, self.end_ms), &self.deleted, buffer);
         Ok(())
     }
 }

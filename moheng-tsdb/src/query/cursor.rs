@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use moheng_metrics::{SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
 
+use super::undeleted::Undeleted;
 use crate::chunk::Encoding;
 use crate::head::{Capture, CapturedSeries};
 
@@ -28,15 +29,21 @@ impl HeadCursor {
 
 impl<'a> SeriesCursor<'a> for HeadCursor {
     fn next_series(&mut self) -> Result<Option<SelectedSeries<'a>>, SourceError> {
-        Ok(self.series.next().map(|series| SelectedSeries {
-            labels: series.labels,
-            samples: Box::new(HeadSamples {
+        Ok(self.series.next().map(|series| {
+            let samples = HeadSamples {
                 sealed: series.sealed.into_iter(),
                 open: (!series.open.is_empty())
                     .then(|| (series.open_encoding, Arc::clone(&self.open_bytes), series.open)),
                 start_ms: self.start_ms,
                 end_ms: series.end_ms,
-            }),
+            };
+            SelectedSeries {
+                labels: series.labels,
+                samples: match series.deleted {
+                    None => Box::new(samples),
+                    Some(deleted) => Box::new(Undeleted::new(samples, deleted)),
+                },
+            }
         }))
     }
 

@@ -4,6 +4,7 @@ mod block_cursor;
 mod cursor;
 mod merge;
 mod rows;
+mod undeleted;
 
 pub(crate) use block_cursor::BlockCursor;
 pub(crate) use cursor::HeadCursor;

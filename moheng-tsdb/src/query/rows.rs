@@ -3,8 +3,36 @@
 use moheng_metrics::histogram::ResetHint;
 use moheng_metrics::{HistogramView, SampleBuffer};
 
-/// Appends the samples of `from` with `start_ms <= t <= end_ms` to `to`.
-pub(crate) fn append_range(from: &SampleBuffer, start_ms: i64, end_ms: i64, to: &mut SampleBuffer) {
+use crate::block::Interval;
+
+/// Appends the samples of `from` in a range of time, both ends inclusive, that are in none of the deleted ranges, which ascend and
+/// are apart from each other. When there are any, what the histogram behind a gap, or the first one, says about a counter reset is
+/// forgotten: the sample before it may be deleted.
+pub(crate) fn append_undeleted(
+    from: &SampleBuffer,
+    (start_ms, end_ms): (i64, i64),
+    deleted: &[Interval],
+    to: &mut SampleBuffer,
+) {
+    let mut from_ms = start_ms;
+    for interval in deleted {
+        if from_ms < interval.start_ms {
+            append_part(from, (from_ms, end_ms.min(interval.start_ms - 1)), true, to);
+        }
+        match interval.end_ms.checked_add(1) {
+            Some(after_ms) => from_ms = from_ms.max(after_ms),
+            None => return,
+        }
+    }
+    append_part(from, (from_ms, end_ms), !deleted.is_empty(), to);
+}
+
+fn append_part(
+    from: &SampleBuffer,
+    (start_ms, end_ms): (i64, i64),
+    is_behind_gap: bool,
+    to: &mut SampleBuffer,
+) {
     let floats = &from.floats;
     let first = floats.timestamps_ms.partition_point(|&time| time < start_ms);
     let end = floats
@@ -25,7 +53,7 @@ pub(crate) fn append_range(from: &SampleBuffer, start_ms: i64, end_ms: i64, to: 
     let first = histograms.timestamps_ms.partition_point(|&time| time < start_ms);
     let end = histograms.timestamps_ms.partition_point(|&time| time <= end_ms);
     for index in first..end {
-        append_histogram(from, index, to, false);
+        append_histogram(from, index, to, is_behind_gap && index == first);
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use moheng_metrics::{AppendBatch, Exemplar, Labels, MetricKind, STALE_NAN, SampleSink, Select};
+use moheng_tsdb::WalSync;
 use moheng_tsdb::storage::{Directory, MemoryDirectory, OpenMode};
-use moheng_tsdb::{Error, WalSync};
 
-use crate::support::{append, content, open, sample_count, series, try_open};
+use crate::support::{append, content, open, sample_count, series};
 
 /// The first segment that version 0.1.0 wrote for [`story`].
 const SEGMENT_0_1_0: &str = "\
@@ -206,16 +206,28 @@ fn a_checkpoint_is_read_before_the_segments_it_does_not_cover() {
 }
 
 #[test]
-fn records_without_which_answers_would_be_wrong_are_refused() {
+fn deletions_of_a_log_are_applied() {
     let memory = MemoryDirectory::new();
     let mut segment = framed(&series_record(7, "a"));
-    segment.extend(framed(&sample_record(7, 10, 1.0)));
-    segment.extend(framed(&[3, 1, 2, 3]));
+    for time in [10, 20, 30, 40] {
+        segment.extend(framed(&sample_record(7, time, 1.0)));
+    }
+    // Of series 7 the milliseconds -1 to 20 and, under its second reference, 40; of one that is not known all.
+    segment.extend(framed(b"\x03\0\0\0\0\0\0\0\x07\x01\x28"));
+    segment.extend(framed(&series_record(9, "a")));
+    segment.extend(framed(
+        b"\x03\0\0\0\0\0\0\0\x09\x50\x50\0\0\0\0\0\0\0\x08\x00\x50",
+    ));
+    segment.extend(framed(&sample_record(9, 50, 1.0)));
     write(&memory, "wal/00000000", &segment);
-    let error = try_open(Arc::new(memory.clone()), WalSync::Os).unwrap_err();
-    assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
-    assert!(error.to_string().contains("tombstones"), "{error}");
-    assert_eq!(read(&memory, "wal/00000000"), segment, "nothing was changed");
+    let db = open(Arc::new(memory.clone()), WalSync::Os);
+    let times: Vec<i64> = content(&db)[0].1.iter().map(|&(time, _)| time).collect();
+    assert_eq!(times, [30, 50]);
+    let replay = db.stats().replay;
+    assert_eq!(
+        (replay.samples, replay.unknown_notes, replay.corruptions),
+        (5, 1, 0)
+    );
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod compaction;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod deletions;
+#[cfg(test)]
 mod directory;
 #[cfg(test)]
 mod durability;

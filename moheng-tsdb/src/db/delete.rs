@@ -1,0 +1,98 @@
+//! Deleting samples, and giving back their space.
+
+use std::sync::PoisonError;
+
+use moheng_metrics::Matcher;
+
+use super::{Db, Shared};
+use crate::Error;
+
+/// What [`Db::delete`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeletedSeries {
+    /// Series with samples in memory in the range.
+    pub in_memory: u64,
+    /// Series with chunks in the range, of each block.
+    pub in_blocks: u64,
+}
+
+impl Db {
+    /// Deletes the samples from `start_ms` to `end_ms`, both inclusive, of the series that all matchers match: no matcher, all
+    /// series. Queries do not see them any more, those that are running excepted. What is appended later is not
+    /// deleted, except late samples between deleted ones. The space is given back when their blocks are compacted, or by
+    /// [`Db::clean_tombstones`]. Waits for a running compaction.
+    ///
+    /// When this returns the deletion is as durable as an append.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when the range is empty. When the disk is full or fails, or a block is damaged; then some of the
+    /// samples may be deleted, and deleting again deletes the rest.
+    pub fn delete(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<DeletedSeries, Error> {
+        let shared = &*self.shared;
+        let wal = shared.wal.as_ref().ok_or_else(read_only)?;
+        if end_ms < start_ms {
+            return Err(Error::Invalid(format!(
+                "cannot delete from {start_ms} to {end_ms}: the end is before the start"
+            )));
+        }
+        // Nothing moves from memory into blocks meanwhile.
+        let _alone = shared.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+        // A block that is only waiting for its removal would come back with a restart as it is.
+        shared.blocks.remove_files(&*shared.directory, &[])?;
+        let mut deleted = DeletedSeries::default();
+        for block in shared.blocks.current().blocks() {
+            let meta = block.meta();
+            if meta.start_ms <= end_ms && start_ms < meta.end_ms {
+                deleted.in_blocks += block.delete(matchers, start_ms, end_ms)?;
+            }
+        }
+        deleted.in_memory = shared.head.delete(matchers, start_ms, end_ms, wal)?;
+        tracing::info!(
+            start_ms,
+            end_ms,
+            in_memory = deleted.in_memory,
+            in_blocks = deleted.in_blocks,
+            "series deleted"
+        );
+        Ok(deleted)
+    }
+
+    /// Writes the blocks in which samples are deleted anew, without these, and returns how many there were. What is deleted in
+    /// memory goes when memory is moved into a block; the newest block stays even when nothing is left in it, until there is a newer
+    /// one. Waits for a running compaction.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is full or fails, or a block is damaged. The blocks that were not reached stay as they are.
+    pub fn clean_tombstones(&self) -> Result<u64, Error> {
+        if self.shared.wal.is_none() {
+            return Err(read_only());
+        }
+        self.shared.clean_tombstones()
+    }
+}
+
+impl Shared {
+    fn clean_tombstones(&self) -> Result<u64, Error> {
+        let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+        self.blocks.remove_files(&*self.directory, &[])?;
+        let mut cleaned = 0;
+        for block in self.blocks.current().blocks() {
+            let meta = block.meta();
+            if meta.stats.tombstones == 0 {
+                continue;
+            }
+            if self.replace_blocks(std::slice::from_ref(block), &[meta.ulid])? {
+                self.blocks.remove_files(&*self.directory, &[meta.ulid])?;
+                cleaned += 1;
+            }
+        }
+        Ok(cleaned)
+    }
+}
+
+fn read_only() -> Error {
+    Error::Unavailable("the database is open read-only".to_owned())
+}
