@@ -61,4 +61,4 @@ mod wal;
 pub use db::{Compacted, Db, DbBuilder, DeletedSeries};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
-pub use stats::{ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};
+pub use stats::{Cardinality, ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};

@@ -106,6 +106,22 @@ pub struct WalStats {
     pub is_writable: bool,
 }
 
+/// Which metrics, names and labels most series in memory have: the highest counts, highest first, equal ones by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Cardinality {
+    /// Distinct labels of series in memory: pairs of a name and a value.
+    pub label_pairs: u64,
+    /// Series by metric name.
+    pub series_by_metric: Vec<(String, u64)>,
+    /// Distinct values by label name.
+    pub values_by_label: Vec<(String, u64)>,
+    /// Memory by label name, in bytes: the texts of its values, each once, and eight bytes for each series with it.
+    pub bytes_by_label: Vec<(String, u64)>,
+    /// Series by label, written `name=value`.
+    pub series_by_pair: Vec<(String, u64)>,
+}
+
 /// How the log was read when the database was opened.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

@@ -12,7 +12,6 @@ use super::body::JSON_CONTENT_TYPE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     BadData,
-    NotFound,
     Execution,
     Canceled,
     Timeout,
@@ -24,7 +23,6 @@ impl ErrorKind {
     const fn name(self) -> &'static str {
         match self {
             Self::BadData => "bad_data",
-            Self::NotFound => "not_found",
             Self::Execution => "execution",
             Self::Canceled => "canceled",
             Self::Timeout => "timeout",
@@ -36,7 +34,6 @@ impl ErrorKind {
     const fn status(self) -> u16 {
         match self {
             Self::BadData => 400,
-            Self::NotFound => 404,
             Self::Execution => 422,
             Self::Canceled => 499,
             Self::Timeout => 503,

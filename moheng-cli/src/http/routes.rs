@@ -33,6 +33,15 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
         .route("/targets/metadata", get(api::target_metadata))
         .route("/metadata", get(api::metadata).post(api::metadata))
         .route("/status/buildinfo", get(api::build_info).post(api::build_info))
+        .route("/status/tsdb", get(api::tsdb_status))
+        .route(
+            "/admin/tsdb/delete_series",
+            post(api::delete_series).put(api::delete_series),
+        )
+        .route(
+            "/admin/tsdb/clean_tombstones",
+            post(api::clean_tombstones).put(api::clean_tombstones),
+        )
         .route("/admin/moheng/snapshot", post(api::snapshot))
         .layer(from_fn_with_state(Arc::clone(server), require_ready));
     Router::new()

@@ -73,6 +73,15 @@ impl Server {
         self.db.get().is_some() && self.scrapes.get().is_some() && !self.is_stopping()
     }
 
+    /// Refuses what only an administrator may do, unless that is switched on.
+    pub(crate) fn require_admin(&self) -> Result<(), ApiError> {
+        if self.settings.enable_admin_api {
+            return Ok(());
+        }
+        let message = "the admin API is off; start the server with --web.enable-admin-api";
+        Err(ApiError::new(ErrorKind::Unavailable, message))
+    }
+
     /// The open database.
     pub(crate) fn db(&self) -> Result<&Arc<Db>, ApiError> {
         let unavailable = || ApiError::new(ErrorKind::Unavailable, "the database is not open yet");

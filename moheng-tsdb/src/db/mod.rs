@@ -31,7 +31,7 @@ use crate::head::Head;
 use crate::query::HeadCursor;
 use crate::storage::{Directory, File, RealDirectory};
 use crate::wal::Wal;
-use crate::{Error, ReplayStats, Settings, Stats, WalStats};
+use crate::{Cardinality, Error, ReplayStats, Settings, Stats, WalStats};
 
 /// A time series database in a directory of Prometheus's format.
 ///
@@ -130,6 +130,11 @@ impl Db {
             }),
             replay: self.shared.replay.clone(),
         }
+    }
+
+    /// Which metrics, names and labels most series in memory have, `limit` of each kind. Walks all labels.
+    pub fn cardinality(&self, limit: usize) -> Cardinality {
+        self.shared.head.cardinality(limit)
     }
 
     /// The memory that the samples take, in bytes. Walks all series.

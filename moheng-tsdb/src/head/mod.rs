@@ -7,6 +7,7 @@
 mod append;
 mod append_histograms;
 mod capture;
+mod cardinality;
 mod create;
 mod deletions;
 mod exemplars;

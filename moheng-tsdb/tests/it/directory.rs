@@ -183,3 +183,33 @@ fn label_queries_know_the_range() {
     let names = db.label_names(&Select::new(vec![], 0, 10_000)).unwrap();
     assert_eq!(names, ["__name__", "instance"]);
 }
+
+#[test]
+fn cardinality_counts_what_has_samples() {
+    let db = open(Arc::new(MemoryDirectory::new()), WalSync::Os);
+    assert_eq!(db.cardinality(10), moheng_tsdb::Cardinality::default());
+    let mut batch = AppendBatch::new();
+    let all: Vec<Labels> = [
+        ("up", "a", "1"),
+        ("up", "b", "1"),
+        ("down", "a", "22"),
+        ("up", "c", "22"),
+        ("x", "c", "22"),
+    ]
+    .into_iter()
+    .map(|(metric, job, code)| Labels::from_pairs([("__name__", metric), ("job", job), ("code", code)]))
+    .collect();
+    for labels in &all {
+        batch.push_labels(labels, 1000, 1.0);
+    }
+    db.append(&batch).unwrap();
+    let found = db.cardinality(2);
+    let owned = |expected: [(&str, u64); 2]| expected.map(|(text, count)| (text.to_owned(), count));
+    assert_eq!(found.label_pairs, 8);
+    assert_eq!(found.series_by_metric, owned([("up", 3), ("down", 1)]));
+    assert_eq!(found.values_by_label, owned([("__name__", 3), ("job", 3)]));
+    assert_eq!(found.bytes_by_label, owned([("__name__", 47), ("code", 43)]));
+    assert_eq!(found.series_by_pair, owned([("__name__=up", 3), ("code=22", 3)]));
+    assert_eq!(db.cardinality(0).series_by_pair, []);
+    assert_eq!(db.cardinality(100).series_by_pair.len(), 8);
+}

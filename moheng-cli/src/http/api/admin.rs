@@ -18,14 +18,10 @@ use crate::http::server::Server;
 
 /// `POST /api/v1/admin/moheng/snapshot`: a tar of a consistent point of the database.
 pub(crate) async fn snapshot(State(server): State<Arc<Server>>) -> Result<Response, ApiError> {
-    let unavailable = |message: &str| ApiError::new(ErrorKind::Unavailable, message);
-    if !server.settings.enable_admin_api {
-        let message = "the admin API is off; start the server with --web.enable-admin-api";
-        return Err(unavailable(message));
-    }
+    server.require_admin()?;
     let slot = Arc::clone(&server.snapshot_slot)
         .try_acquire_owned()
-        .map_err(|_| unavailable("another snapshot is being sent"))?;
+        .map_err(|_| ApiError::new(ErrorKind::Unavailable, "another snapshot is being sent"))?;
     let db = Arc::clone(server.db()?);
     let snapshot = tokio::task::spawn_blocking(move || db.snapshot()).await;
     let snapshot = snapshot

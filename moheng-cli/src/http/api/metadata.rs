@@ -12,7 +12,7 @@ use moheng_promql::Annotations;
 use super::selectors::selector;
 use super::wire::{push_labels, whole};
 use super::{answer, truncate};
-use crate::http::error::{ApiError, ErrorKind};
+use crate::http::error::ApiError;
 use crate::http::params::Params;
 use crate::http::push_json_string;
 use crate::http::server::Server;
@@ -59,9 +59,6 @@ pub(crate) async fn target_metadata(
             let metrics = metrics.filter(|metric| wanted.is_none_or(|wanted| wanted == metric.name));
             found.extend(metrics.map(|metric| (&target.labels, metric)));
         }
-    }
-    if found.is_empty() {
-        return Err(ApiError::new(ErrorKind::NotFound, "specified metadata not found"));
     }
     let json = target_metadata_json(&found, wanted.is_none());
     Ok(answer(params.gzip, whole(json), Annotations::default()))

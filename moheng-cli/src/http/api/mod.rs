@@ -1,6 +1,7 @@
 //! `/api/v1`: one file per group of endpoints, and the JSON they write.
 
 mod admin;
+mod deletions;
 mod exemplars;
 mod labels;
 mod metadata;
@@ -9,6 +10,7 @@ mod selectors;
 mod series;
 mod status;
 mod targets;
+mod tsdb_status;
 mod wire;
 
 use axum::body::Body;
@@ -16,6 +18,7 @@ use axum::http::{Response, StatusCode};
 use moheng_promql::{Annotations, QueryValue};
 
 pub(super) use admin::snapshot;
+pub(super) use deletions::{clean_tombstones, delete_series};
 pub(super) use exemplars::query_exemplars;
 pub(super) use labels::{label_names, label_values};
 pub(super) use metadata::{metadata, target_metadata};
@@ -23,6 +26,7 @@ pub(super) use query::{instant_query, range_query};
 pub(super) use series::series;
 pub(super) use status::{COMPATIBLE_VERSION, build_info};
 pub(super) use targets::targets;
+pub(super) use tsdb_status::tsdb_status;
 pub(super) use wire::error as error_envelope;
 
 use super::body::{JSON_CONTENT_TYPE, Pages, respond};

@@ -44,7 +44,8 @@ pub(super) fn time_range(params: &Params) -> Result<(i64, i64), ApiError> {
     Ok((start_ms, end_ms))
 }
 
-fn matchers(text: &str) -> Result<Vec<Matcher>, ApiError> {
+/// The matchers of a `match[]`.
+pub(super) fn matchers(text: &str) -> Result<Vec<Matcher>, ApiError> {
     let matchers = selector(text, "match[]")?;
     if matchers.iter().all(Matcher::matches_empty) {
         return Err(ApiError::bad_data(
