@@ -60,7 +60,7 @@ pub(crate) async fn run(
         ));
     }
 
-    let db = open_database(args, &clock).await?;
+    let db = open_database(args, config.as_ref(), &clock).await?;
     let mut scrape_settings = ScrapeSettings::default();
     if let Some(config) = &config {
         // Servers with different external labels scrape the same targets at different moments.
@@ -135,11 +135,18 @@ fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) 
     Ok(Server::new(settings, engine, clock)?)
 }
 
-async fn open_database(args: &RunArgs, clock: &Arc<dyn Clock>) -> Result<Arc<Db>, AppError> {
+async fn open_database(
+    args: &RunArgs,
+    config: Option<&Config>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Db>, AppError> {
     let path = args.storage.path.clone();
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
     settings.retention = retention(&args.storage);
+    if let Some(max_exemplars) = config.and_then(|config| config.storage.max_exemplars) {
+        settings.max_exemplars = max_exemplars;
+    }
     let start = clock.monotonic();
     let db_clock = Arc::clone(clock);
     let opened = spawn_blocking(move || open_at(&path, settings, db_clock)).await;

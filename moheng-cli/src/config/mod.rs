@@ -6,6 +6,7 @@ mod global;
 mod reader;
 mod relabel;
 mod scrape;
+mod storage;
 mod suggest;
 mod yaml;
 
@@ -14,6 +15,7 @@ use std::path::Path;
 pub(crate) use diagnostics::{ConfigError, Diagnostic};
 pub(crate) use global::Global;
 pub(crate) use scrape::ScrapeConfig;
+pub(crate) use storage::Storage;
 
 use diagnostics::Diagnostics;
 use reader::Support::{Ignored, Read, Refused};
@@ -27,6 +29,7 @@ const FILE_SIZE_LIMIT_BYTES: u64 = 64 << 20;
 pub(crate) struct Config {
     pub(crate) global: Global,
     pub(crate) scrape_configs: Vec<ScrapeConfig>,
+    pub(crate) storage: Storage,
     /// What was accepted without having an effect.
     pub(crate) warnings: Vec<Diagnostic>,
 }
@@ -38,7 +41,7 @@ const KEYS: Keys = &[
     ("scrape_config_files", Refused),
     ("rule_files", Ignored),
     ("alerting", Ignored),
-    ("storage", Ignored),
+    ("storage", Read),
     ("tracing", Ignored),
     ("remote_write", Ignored),
     ("remote_read", Ignored),
@@ -48,7 +51,7 @@ const KEYS: Keys = &[
 /// The sections that are ignored and must be a list.
 const IGNORED_LISTS: [&str; 3] = ["rule_files", "remote_write", "remote_read"];
 /// The sections that are ignored and must be a mapping.
-const IGNORED_MAPPINGS: [&str; 4] = ["alerting", "storage", "tracing", "otlp"];
+const IGNORED_MAPPINGS: [&str; 3] = ["alerting", "tracing", "otlp"];
 
 /// Reads the configuration file at `path`.
 ///
@@ -95,11 +98,16 @@ fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Con
         .get("scrape_configs")
         .map(|node| scrape::read_scrape_configs(node, &global, &mut report))
         .unwrap_or_default();
+    let storage = fields
+        .get("storage")
+        .map(|node| storage::read_storage(node, &mut report))
+        .unwrap_or_default();
     if report.errors.is_empty() {
         report.warnings.sort_by_key(|warning| warning.position);
         Ok(Config {
             global,
             scrape_configs,
+            storage,
             warnings: report.warnings,
         })
     } else {

@@ -123,10 +123,23 @@ global:
             "f:1:1: `rule_files` is not supported yet by this version of moheng; it is ignored",
             "f:2:1: `alerting` is not supported yet by this version of moheng; it is ignored",
             "f:4:1: `remote_write` is not supported yet by this version of moheng; it is ignored",
-            "f:6:1: `storage` is not supported yet by this version of moheng; it is ignored",
+            "f:6:11: `tsdb` is not supported yet by this version of moheng; it is ignored",
             "f:8:3: `query_log_file` is not supported yet by this version of moheng; it is ignored",
             "f:9:24: environment variable `MISSING` is not set; it is empty",
         ]
+    );
+}
+
+#[test]
+fn exemplars_are_limited() {
+    let limit = |text: &str| accept(text).storage.max_exemplars;
+    assert_eq!(limit("global: {}"), None);
+    assert_eq!(limit("storage: {exemplars: {}}"), None);
+    assert_eq!(limit("storage: {exemplars: {max_exemplars: 500}}"), Some(500));
+    assert_eq!(limit("storage: {exemplars: {max_exemplars: 0}}"), Some(0));
+    check_errors(
+        "storage:\n  exemplars:\n    max_exemplar: 1\n",
+        &["f:3:5: unknown key `max_exemplar` in exemplars; did you mean `max_exemplars`?"],
     );
 }
 
