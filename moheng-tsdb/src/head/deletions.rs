@@ -80,10 +80,14 @@ impl Head {
         end_ms: i64,
         wal: &Wal,
     ) -> Result<u64, Error> {
+        // Of a batch that is appended meanwhile nothing is deleted.
+        let Some((_, newest_ms)) = self.time_range() else {
+            return Ok(0);
+        };
         // No series is removed meanwhile.
         let _removal = self.removal.read().unwrap_or_else(PoisonError::into_inner);
         let ids = self.index().matching(matchers).into_owned();
-        let found = self.ranges_of(&ids, start_ms, end_ms);
+        let found = self.ranges_of(&ids, start_ms, end_ms.min(newest_ms));
         if found.is_empty() {
             return Ok(0);
         }

@@ -1,6 +1,8 @@
 //! What is deleted stays deleted: in memory and in blocks, through restarts, compactions and crashes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use moheng_metrics::testing::{HistogramSeries, ManualClock, read_all_samples};
 use moheng_metrics::{
@@ -179,6 +181,58 @@ fn a_running_query_goes_on_as_it_was() {
         expected.iter().map(|(_, samples)| samples.len()).sum::<usize>()
     );
     assert_eq!(visible(&db), []);
+}
+
+#[test]
+fn deletions_while_others_append_and_query() {
+    /// Enough for several pages, so that batches are published, and deletions made, in steps.
+    const MANY: usize = 1500;
+    const ROUNDS: i64 = 120;
+    let memory = MemoryDirectory::new();
+    let db = open(Arc::new(memory.clone()), WalSync::Os);
+    let labels: Vec<Labels> = (0..MANY).map(series).collect();
+    let is_done = AtomicBool::new(false);
+    let check = |db: &Db| {
+        let found = visible(db);
+        let Some((_, first)) = found.first() else {
+            return;
+        };
+        assert_eq!(found.len(), MANY);
+        assert!(
+            found.iter().all(|(_, samples)| samples == first),
+            "a part of a batch"
+        );
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..ROUNDS {
+                let mut batch = AppendBatch::new();
+                for labels in &labels {
+                    batch.push_labels(labels, round * 1000, round as f64);
+                }
+                assert_eq!(db.append(&batch).unwrap().accepted(), MANY);
+            }
+            is_done.store(true, Ordering::SeqCst);
+        });
+        scope.spawn(|| {
+            for start_ms in 0.. {
+                if is_done.load(Ordering::SeqCst) {
+                    break;
+                }
+                db.delete(&[], start_ms, i64::MAX).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            while !is_done.load(Ordering::SeqCst) {
+                check(&db);
+            }
+        });
+    });
+    check(&db);
+    let before = visible(&db);
+    db.close().unwrap();
+    drop(db);
+    assert!(visible(&open(Arc::new(memory), WalSync::Os)) == before);
 }
 
 #[test]
