@@ -6,6 +6,7 @@
 //! [`moheng_metrics`], so anything that produces or queries samples works with it.
 //!
 //! * [`Settings`] are what users tune; [`WalSync`] is what a power cut can take.
+//! * [`Db::delete`] hides samples for good; [`Db::exemplars`], [`Db::metadata`] and [`Db::cardinality`] tell more about series.
 //! * [`storage`] is the only door to the disk: real, in memory, or your own.
 //! * [`backup`] copies a running database, verifies and restores.
 //! * [`Stats`] is what it counts, as plain numbers.

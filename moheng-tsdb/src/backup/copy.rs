@@ -18,20 +18,21 @@ const COPY_BYTES: usize = 1 << 20;
 /// When it cannot be read, or is shorter.
 pub(super) fn checksum_file(directory: &dyn Directory, path: &str, size_bytes: u64) -> Result<u32, Error> {
     let mut checksum = Checksum::new();
-    read_file(directory, path, size_bytes, |bytes| {
+    let reader = SnapshotReader::open(directory, path, size_bytes)?;
+    read_all(reader, path, |bytes| {
         checksum.update(bytes);
         Ok(())
     })?;
     Ok(checksum.finish())
 }
 
-/// Copies files, with their directories, and makes them durable.
+/// Copies files, which `open` opens, with their directories, and makes them durable.
 ///
 /// # Errors
 ///
 /// When a file is not what the manifest says, or the disk fails.
 pub(super) fn copy_files(
-    from: &dyn Directory,
+    open: &dyn Fn(&ManifestFile) -> Result<SnapshotReader, Error>,
     to: &dyn Directory,
     files: &[ManifestFile],
 ) -> Result<(), Error> {
@@ -45,7 +46,7 @@ pub(super) fn copy_files(
                 directories.push(path);
             }
         }
-        copy_file(from, to, file)?;
+        copy_file(open(file)?, to, file)?;
     }
     directories.push("");
     for path in directories {
@@ -55,11 +56,11 @@ pub(super) fn copy_files(
     Ok(())
 }
 
-fn copy_file(from: &dyn Directory, to: &dyn Directory, file: &ManifestFile) -> Result<(), Error> {
+fn copy_file(from: SnapshotReader, to: &dyn Directory, file: &ManifestFile) -> Result<(), Error> {
     let fail = || Error::io(format!("writing {}", file.path));
     let target = to.open(&file.path, OpenMode::Create).map_err(fail())?;
     let mut checksum = Checksum::new();
-    read_file(from, &file.path, file.size_bytes, |bytes| {
+    read_all(from, &file.path, |bytes| {
         checksum.update(bytes);
         target.append(bytes).map_err(fail())
     })?;
@@ -78,13 +79,11 @@ pub(super) fn check_checksum(file: &ManifestFile, computed: u32) -> Result<(), E
     })
 }
 
-fn read_file(
-    directory: &dyn Directory,
+fn read_all(
+    mut reader: SnapshotReader,
     path: &str,
-    size_bytes: u64,
     mut on_bytes: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut reader = SnapshotReader::open(directory, path, size_bytes)?;
     let mut buffer = vec![0; COPY_BYTES];
     loop {
         let length = reader

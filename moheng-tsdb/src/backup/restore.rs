@@ -1,9 +1,9 @@
 //! Verifying and restoring a backup.
 
 use super::copy::{check_checksum, checksum_file, copy_files};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, ManifestFile};
 use super::scan::{Counter, list_files};
-use super::snapshot::refuse_non_empty;
+use super::snapshot::{SnapshotReader, refuse_non_empty};
 use crate::Error;
 use crate::block::list_blocks;
 use crate::format::names;
@@ -109,7 +109,8 @@ pub fn restore(backup: &dyn Directory, to: &dyn Directory) -> Result<Manifest, E
         .and_then(|marker| marker.sync())
         .and_then(|()| to.sync_directory(""))
         .map_err(fail())?;
-    copy_files(backup, to, &manifest.files)?;
+    let open = |file: &ManifestFile| SnapshotReader::open(backup, &file.path, file.size_bytes);
+    copy_files(&open, to, &manifest.files)?;
     to.remove(names::RESTORE_MARKER)
         .and_then(|()| to.sync_directory(""))
         .map_err(fail())?;

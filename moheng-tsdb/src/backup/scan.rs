@@ -10,7 +10,7 @@ use moheng_metrics::Clock;
 
 use super::copy::checksum_file;
 use super::manifest::{Manifest, ManifestFile};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, is_replaced};
 use crate::Error;
 use crate::block::{BlockMeta, list_blocks};
 use crate::db::refuse_unsupported;
@@ -18,11 +18,13 @@ use crate::format::names;
 use crate::format::wal_histograms::read_histograms;
 use crate::format::wal_record::{RecordKind, read_series, record_kind};
 use crate::format::wal_samples::{read_samples, read_started_samples};
-use crate::storage::{Directory, list_or_empty};
+use crate::storage::{Directory, MemoryDirectory, OpenMode, list_or_empty, read_to_end};
 use crate::wal::{LogFiles, SegmentEvent, SegmentFile, SegmentReader};
 
 /// How often a listing is repeated when another process removes files meanwhile.
 const ATTEMPTS: usize = 5;
+/// A file that is copied into memory may be this long.
+const KEPT_BYTES_MAX: u64 = 1 << 30;
 
 /// A consistent point of a data directory that may be in use by another process: up to the last whole record. Its lock
 /// is not taken and nothing is changed.
@@ -43,7 +45,8 @@ pub(crate) fn scan(
 ) -> Result<Snapshot, Error> {
     let mut attempt = 1;
     loop {
-        match scan_once(&*directory, end) {
+        let kept = MemoryDirectory::new();
+        match scan_once(&*directory, &kept, end) {
             Err(Error::Io { source, .. })
                 if source.kind() == io::ErrorKind::NotFound && attempt < ATTEMPTS =>
             {
@@ -52,13 +55,17 @@ pub(crate) fn scan(
             outcome => {
                 let mut manifest = outcome?;
                 manifest.created_ms = clock.now_ms();
-                return Ok(Snapshot::new(directory, manifest));
+                return Ok(Snapshot::new(directory, kept, manifest));
             }
         }
     }
 }
 
-fn scan_once(directory: &dyn Directory, end: Option<(u32, u64)>) -> Result<Manifest, Error> {
+fn scan_once(
+    directory: &dyn Directory,
+    kept: &MemoryDirectory,
+    end: Option<(u32, u64)>,
+) -> Result<Manifest, Error> {
     let mut log = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
     if let Some((number, size_bytes)) = end {
         log.segments
@@ -69,7 +76,7 @@ fn scan_once(directory: &dyn Directory, end: Option<(u32, u64)>) -> Result<Manif
     }
     let mut counter = Counter::default();
     let mut manifest = Manifest::default();
-    let blocks = add_blocks(directory, &mut manifest)?;
+    let blocks = add_blocks(directory, kept, &mut manifest)?;
     for segment in log.in_order() {
         let whole_end = counter.count(directory, segment)?;
         // Only the last segment can be in the middle of a write; damage elsewhere is kept as it is.
@@ -98,7 +105,11 @@ fn scan_once(directory: &dyn Directory, end: Option<(u32, u64)>) -> Result<Manif
 }
 
 /// Adds the files of all blocks and returns what the blocks say of themselves.
-fn add_blocks(directory: &dyn Directory, manifest: &mut Manifest) -> Result<Vec<BlockMeta>, Error> {
+fn add_blocks(
+    directory: &dyn Directory,
+    kept: &MemoryDirectory,
+    manifest: &mut Manifest,
+) -> Result<Vec<BlockMeta>, Error> {
     let listing = list_blocks(directory)?;
     let obsolete = listing.obsolete();
     if let Some((_, error)) = listing.damaged.into_iter().next() {
@@ -109,15 +120,33 @@ fn add_blocks(directory: &dyn Directory, manifest: &mut Manifest) -> Result<Vec<
     for block in &blocks {
         let mut files = Vec::new();
         list_files(directory, &block.ulid.to_string(), &mut files)?;
-        for (path, size_bytes) in files {
+        for (path, mut size_bytes) in files {
+            let from: &dyn Directory = if is_replaced(&path) {
+                size_bytes = keep(directory, kept, &path)?;
+                kept
+            } else {
+                directory
+            };
             manifest.files.push(ManifestFile {
-                crc32c: checksum_file(directory, &path, size_bytes)?,
+                crc32c: checksum_file(from, &path, size_bytes)?,
                 size_bytes,
                 path,
             });
         }
     }
     Ok(blocks)
+}
+
+/// Copies a file into memory and returns its size in bytes.
+fn keep(directory: &dyn Directory, kept: &MemoryDirectory, path: &str) -> Result<u64, Error> {
+    let fail = || Error::io(format!("reading {path}"));
+    let content = read_to_end(directory, path, KEPT_BYTES_MAX).map_err(fail())?;
+    let block = path.split('/').next().unwrap_or_default();
+    kept.create_directory(block)
+        .and_then(|()| kept.open(path, OpenMode::Create))
+        .and_then(|file| file.append(&content))
+        .map_err(fail())?;
+    Ok(content.len() as u64)
 }
 
 /// The files of a block below a directory with their sizes in bytes. What others put there is left out.

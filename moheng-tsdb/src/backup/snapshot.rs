@@ -7,18 +7,24 @@ use super::copy::copy_files;
 use super::manifest::{Manifest, ManifestFile};
 use crate::Error;
 use crate::format::names;
-use crate::storage::{Directory, File, OpenMode, list_or_empty, write_atomically};
+use crate::storage::{Directory, File, MemoryDirectory, OpenMode, list_or_empty, write_atomically};
 
 /// A point of a data directory: which files, and how much of each.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     directory: Arc<dyn Directory>,
+    /// Copies of the files of blocks that deletions replace.
+    kept: MemoryDirectory,
     manifest: Manifest,
 }
 
 impl Snapshot {
-    pub(super) fn new(directory: Arc<dyn Directory>, manifest: Manifest) -> Self {
-        Self { directory, manifest }
+    pub(super) fn new(directory: Arc<dyn Directory>, kept: MemoryDirectory, manifest: Manifest) -> Self {
+        Self {
+            directory,
+            kept,
+            manifest,
+        }
     }
 
     /// What belongs to the snapshot.
@@ -32,7 +38,12 @@ impl Snapshot {
     ///
     /// When it cannot be opened: another process that owns the directory may have removed it meanwhile.
     pub fn open_file(&self, file: &ManifestFile) -> Result<SnapshotReader, Error> {
-        SnapshotReader::open(&*self.directory, &file.path, file.size_bytes)
+        let directory: &dyn Directory = if is_replaced(&file.path) {
+            &self.kept
+        } else {
+            &*self.directory
+        };
+        SnapshotReader::open(directory, &file.path, file.size_bytes)
     }
 
     /// Writes the snapshot as a backup into a directory that holds none, the manifest last.
@@ -42,10 +53,15 @@ impl Snapshot {
     /// When the directory is not empty or a disk fails.
     pub fn write_to(&self, to: &dyn Directory) -> Result<(), Error> {
         refuse_non_empty(to)?;
-        copy_files(&*self.directory, to, &self.manifest.files)?;
+        copy_files(&|file| self.open_file(file), to, &self.manifest.files)?;
         write_atomically(to, names::MANIFEST, self.manifest.to_json().as_bytes())
             .map_err(Error::io(format!("writing {}", names::MANIFEST)))
     }
+}
+
+/// Whether a file is one that deletions replace; others are only added to or removed.
+pub(super) fn is_replaced(path: &str) -> bool {
+    names::is_block_file(path) && (path.ends_with("/meta.json") || path.ends_with("/tombstones"))
 }
 
 pub(super) fn refuse_non_empty(directory: &dyn Directory) -> Result<(), Error> {

@@ -184,6 +184,24 @@ fn a_running_query_goes_on_as_it_was() {
 }
 
 #[test]
+fn backups_hold_deletions_and_none_that_came_later() {
+    let story = Story::new();
+    let memory = story.fresh();
+    let db = open_with(Arc::new(memory.clone()), &story.clock).unwrap();
+    db.delete(&metric("metric_1"), i64::MIN, i64::MAX).unwrap();
+    let snapshot = db.snapshot().unwrap();
+    db.delete(&[], i64::MIN, i64::MAX).unwrap();
+    let copy = MemoryDirectory::new();
+    snapshot.write_to(&copy).unwrap();
+    let restored = MemoryDirectory::new();
+    moheng_tsdb::backup::restore(&copy, &restored).unwrap();
+    let again = open_with(Arc::new(restored), &story.clock).unwrap();
+    assert!(visible(&again) == story.expected[1]);
+    again.verify().unwrap();
+    assert!(visible(&db).is_empty());
+}
+
+#[test]
 fn deletions_while_others_append_and_query() {
     /// Enough for several pages, so that batches are published, and deletions made, in steps.
     const MANY: usize = 1500;
@@ -415,6 +433,30 @@ fn a_crash_at_any_operation_of_a_deletion() {
         faults.fail_at(faults.operations() + at, Fault::Crash, true);
         let acknowledged = delete_and_clean(&db);
         let is_done = faults.fired() == 0;
+        story.check_left(memory.after_process_crash(), acknowledged, at);
+        story.check_left(memory.after_power_cut(|_| 0), acknowledged, at);
+        if is_done {
+            assert_eq!(acknowledged, 3);
+            break;
+        }
+    }
+}
+
+#[test]
+fn an_io_error_at_any_operation_of_a_deletion() {
+    let story = Story::new();
+    for at in 0.. {
+        let memory = story.fresh();
+        let faults = FaultDirectory::new(Arc::new(memory.clone()));
+        let db = open_with(Arc::new(faults.clone()), &story.clock).unwrap();
+        faults.fail_at(faults.operations() + at, Fault::Io, false);
+        let first = delete_and_clean(&db);
+        let is_done = faults.fired() == 0;
+        faults.heal();
+        story.check(&db, first, at);
+        // It goes on unless a sync failed.
+        let acknowledged = first.max(delete_and_clean(&db));
+        story.check(&db, acknowledged, at);
         story.check_left(memory.after_process_crash(), acknowledged, at);
         story.check_left(memory.after_power_cut(|_| 0), acknowledged, at);
         if is_done {
