@@ -4,11 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use moheng_metrics::histogram::ResetHint;
 use moheng_metrics::testing::{
-    exemplar_suite, histogram_suite, metadata_suite, sink_suite, source_suite, start_timestamp_suite,
+    exemplar_suite, histogram_suite, metadata_suite, read_all, sink_suite, source_suite,
+    start_timestamp_suite,
 };
 use moheng_metrics::{
-    AppendBatch, Appended, Exemplar, MemorySource, SampleBuffer, SampleCursor, SampleError, SampleSink,
-    Select, SelectedSeries, SeriesCursor, SeriesKey, SeriesRef, SeriesSource, SinkError, SourceError,
+    AppendBatch, Appended, Exemplar, Labels, Matcher, MemorySource, SampleBuffer, SampleCursor, SampleError,
+    SampleSink, Select, SelectedSeries, SeriesCursor, SeriesKey, SeriesRef, SeriesSource, SinkError,
+    SourceError,
 };
 
 #[test]
@@ -39,6 +41,34 @@ fn memory_source_stores_exemplars() {
 #[test]
 fn memory_source_stores_metadata() {
     metadata_suite(&MemorySource::new, &MemorySource::metadata);
+}
+
+#[test]
+fn memory_source_forgets_what_is_deleted_and_only_that() {
+    let source = MemorySource::new();
+    let series = ["a", "b"].map(|job| Labels::from_pairs([("job", job)]));
+    let append = |timestamp_ms| {
+        let mut batch = AppendBatch::new();
+        for labels in &series {
+            batch.push_labels(labels, timestamp_ms, 1.0);
+        }
+        source.append(&batch).unwrap().outcomes
+    };
+    for timestamp_ms in [10, 20, 30] {
+        append(timestamp_ms);
+    }
+    source.delete(&[Matcher::equal("job", "a")], 20, 99);
+    assert!(append(25)[0].is_err(), "the deleted sample is still the newest");
+    append(40);
+    let everything = Select::new(Vec::new(), i64::MIN, i64::MAX);
+    let found: Vec<Vec<i64>> = read_all(&source, &everything)
+        .into_iter()
+        .map(|(_, samples)| samples.iter().map(|&(timestamp_ms, _)| timestamp_ms).collect())
+        .collect();
+    assert_eq!(found, [vec![10, 40], vec![10, 20, 30, 40]]);
+    source.delete(&[], i64::MIN, i64::MAX);
+    assert!(read_all(&source, &everything).is_empty());
+    assert!(source.label_names(&everything).unwrap().is_empty());
 }
 
 /// A way to break the contract.

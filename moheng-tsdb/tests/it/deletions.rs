@@ -311,6 +311,45 @@ fn resets_hidden_by_a_deletion_are_still_seen() {
     db.verify().unwrap();
 }
 
+/// A day of a sample a minute: the log is shortened again and again, and what is deleted in what is left of it stays deleted.
+#[test]
+fn checkpoints_keep_deletions() {
+    let clock = Arc::new(ManualClock::new(0));
+    let memory = MemoryDirectory::new();
+    let mut db = open_with(Arc::new(memory.clone()), &clock).unwrap();
+    let model = MemorySource::new();
+    let labels: Vec<Labels> = (0..30).map(series).collect();
+    let mut checkpoints = 0;
+    for minute in 0..24 * 60 {
+        clock.set_ms(minute * 60_000);
+        let mut batch = AppendBatch::new();
+        for (number, labels) in labels.iter().enumerate() {
+            let value = (minute * 7919 + number as i64) as f64 / 17.0;
+            batch.push_labels(labels, minute * 60_000, value);
+        }
+        assert_eq!(db.append(&batch).unwrap().accepted(), labels.len());
+        model.append(&batch).unwrap();
+        if minute % 47 == 46 {
+            let matchers = metric(&format!("metric_{}", minute % 7));
+            let (start_ms, end_ms) = ((minute - 200) * 60_000, (minute - minute % 30) * 60_000);
+            db.delete(&matchers, start_ms, end_ms).unwrap();
+            model.delete(&matchers, start_ms, end_ms);
+        }
+        if minute % 90 == 89 {
+            db.compact().unwrap();
+        }
+        if minute % 200 == 199 {
+            drop(db);
+            let entries = memory.list("wal").unwrap();
+            checkpoints += entries.iter().filter(|entry| entry.is_directory).count();
+            db = open_with(Arc::new(memory.clone()), &clock).unwrap();
+            assert!(visible(&db) == content(&model), "minute {minute}");
+        }
+    }
+    assert!(checkpoints > 4, "{checkpoints}");
+    assert!(visible(&db) == content(&model));
+}
+
 #[test]
 fn cleaning_gives_space_back() {
     let clock = Arc::new(ManualClock::new(0));
