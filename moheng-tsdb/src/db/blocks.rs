@@ -7,7 +7,7 @@ use moheng_metrics::{Select, SeriesCursor, SourceError};
 use crate::Error;
 use crate::block::{Block, BlockMeta, BlockSet, Ulid, list_blocks, remove_block};
 use crate::query::MergeCursor;
-use crate::storage::Directory;
+use crate::storage::{Directory, list_or_empty};
 
 /// The blocks that are open. Queries use those of the moment they started.
 #[derive(Debug, Default)]
@@ -94,7 +94,15 @@ impl Blocks {
         let mut leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
         leftovers.extend(blocks);
         while let Some(&block) = leftovers.last() {
-            remove_block(directory, block)?;
+            if let Err(error) = remove_block(directory, block) {
+                let name = block.to_string();
+                let entries = list_or_empty(directory, "").map_err(Error::io("listing the blocks"))?;
+                if entries.iter().any(|entry| entry.name == name) {
+                    return Err(error);
+                }
+                // Without its name it is not a block any more; the rest goes at the next start.
+                tracing::warn!(%error, %block, "a removed block still takes space");
+            }
             leftovers.pop();
         }
         Ok(())

@@ -49,7 +49,6 @@ impl Shared {
             return Err(Error::Unavailable("the database is open read-only".to_owned()));
         }
         let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
-        self.blocks.remove_files(&*self.directory, &[])?;
         let mut compacted = Compacted::default();
         while let Some((start_ms, end_ms)) = self.compactable() {
             compacted.head_blocks += u64::from(self.move_to_block(start_ms, end_ms)?);
@@ -57,6 +56,7 @@ impl Shared {
         if compacted.head_blocks > 0 {
             self.shorten_log()?;
         }
+        self.blocks.remove_files(&*self.directory, &[])?;
         compacted.joined_blocks = self.join_blocks()?;
         compacted.expired_blocks = self.remove_expired()?;
         Ok(compacted)
