@@ -84,7 +84,7 @@ pub(crate) struct WebArgs {
     )]
     pub(crate) listen_addresses: Vec<String>,
 
-    /// Offer the admin API: whoever reaches the server can then read a full copy of the data.
+    /// Offer the admin API: whoever reaches the server can then read a full copy of the data, and delete series.
     #[arg(long = "web.enable-admin-api", env = "MOHENG_WEB_ENABLE_ADMIN_API")]
     pub(crate) enable_admin_api: bool,
 

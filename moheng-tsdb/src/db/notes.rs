@@ -13,6 +13,12 @@ impl Db {
         self.shared.head.exemplars(selects)
     }
 
+    /// Keeps so many exemplars from now on, in place of [`Settings::max_exemplars`](crate::Settings); the newest of those there are
+    /// stay.
+    pub fn set_max_exemplars(&self, max_exemplars: usize) {
+        self.shared.head.set_max_exemplars(max_exemplars);
+    }
+
     /// The newest metadata of the series in memory that `select` matches and that have some, ascending by labels. The time
     /// range does not matter.
     pub fn metadata(&self, select: &Select) -> Vec<(Labels, Arc<Metadata>)> {

@@ -89,6 +89,23 @@ impl ExemplarRing {
         }
     }
 
+    /// Makes room for more exemplars or fewer; the newest stay.
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        let mut slots = std::mem::take(&mut self.slots);
+        if slots.len() == self.limit {
+            // The oldest first.
+            slots.rotate_left(self.next);
+        }
+        let mut changed = Self::new(limit);
+        for slot in slots.iter().skip(slots.len().saturating_sub(changed.limit)) {
+            let timestamp_ms = slot.exemplar.timestamp_ms.unwrap_or_default();
+            changed.push(&slot.labels, timestamp_ms, &slot.exemplar);
+        }
+        changed.appended = self.appended;
+        changed.out_of_order = self.out_of_order;
+        *self = changed;
+    }
+
     /// Whether exemplars are stored at all.
     pub(super) fn is_enabled(&self) -> bool {
         self.limit > 0
@@ -226,7 +243,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_newest_are_kept(series in prop::collection::vec(0_u8..6, 0..60), limit in 0_usize..12) {
+        fn the_newest_are_kept(
+            series in prop::collection::vec(0_u8..6, 0..60),
+            limit in 0_usize..12,
+            changed_limit in prop::option::of(0_usize..12),
+        ) {
             let mut ring = ExemplarRing::new(limit);
             let mut all: Vec<(Labels, Exemplar)> = Vec::new();
             for (number, series) in series.into_iter().enumerate() {
@@ -235,6 +256,10 @@ mod tests {
                 all.push((labels(series), Exemplar { timestamp_ms: Some(timestamp_ms), ..exemplar(number) }));
             }
             all.drain(..all.len().saturating_sub(limit));
+            if let Some(limit) = changed_limit {
+                ring.set_limit(limit);
+                all.drain(..all.len().saturating_sub(limit));
+            }
             let mut expected: Vec<(Labels, Vec<Exemplar>)> = Vec::new();
             let mut sorted = all.clone();
             sorted.sort_by(|a, b| a.0.cmp(&b.0));

@@ -124,6 +124,11 @@ impl Head {
         self.notes.exemplars().select(selects)
     }
 
+    /// Makes room for more exemplars or fewer; the newest stay.
+    pub(crate) fn set_max_exemplars(&self, max_exemplars: usize) {
+        self.notes.exemplars().set_limit(max_exemplars);
+    }
+
     /// What the exemplars count.
     pub(crate) fn exemplar_stats(&self) -> ExemplarStats {
         self.notes.exemplars().stats()
