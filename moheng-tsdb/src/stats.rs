@@ -34,6 +34,10 @@ pub struct HeadStats {
     pub chunks_created: u64,
     /// Chunks removed since then: blocks hold them.
     pub chunks_removed: u64,
+    /// Chunks moved to `chunks_head/` since then.
+    pub chunks_mapped: u64,
+    /// The size of the files in `chunks_head/`, in bytes.
+    pub mapped_bytes: u64,
     /// The timestamp of the oldest sample in milliseconds.
     pub start_ms: Option<i64>,
     /// The timestamp of the newest sample in milliseconds.
@@ -138,6 +142,12 @@ pub struct ReplayStats {
     pub out_of_order: u64,
     /// Samples that blocks hold already.
     pub in_blocks: u64,
+    /// Chunks of `chunks_head/` that were taken over.
+    pub mapped_chunks: u64,
+    /// Samples of the log that these chunks hold already.
+    pub in_mapped_chunks: u64,
+    /// Whether a part of `chunks_head/` could not be read. It is set aside; its samples came from the log.
+    pub had_damaged_chunks: bool,
     /// Samples whose series the log does not name.
     pub unknown_references: u64,
     /// Exemplars, metadata and deletions of series that the log does not name.

@@ -85,6 +85,12 @@ impl XorAppender {
         self.value_bits
     }
 
+    /// Says what the last value of the chunk before was, which an empty chunk does not know.
+    pub(crate) fn set_value_bits(&mut self, value_bits: u64) {
+        debug_assert_eq!(self.sample_count, 0);
+        self.value_bits = value_bits;
+    }
+
     /// Memory held beside the struct itself, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.writer.capacity()

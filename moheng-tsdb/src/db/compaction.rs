@@ -97,6 +97,9 @@ impl Shared {
             series = truncated.series,
             "memory given back"
         );
+        if let Err(error) = self.head.mapped.remove_before(end_ms) {
+            tracing::warn!(%error, "files of mapped chunks stay; removing them is tried again");
+        }
         Ok(written.is_some())
     }
 
@@ -208,7 +211,8 @@ impl Shared {
             .map(|block| (block.meta(), block.size_bytes()))
             .collect();
         let disk = DiskUse {
-            other_bytes: self.wal.as_ref().map_or(0, |wal| wal.stats().size_bytes),
+            other_bytes: self.wal.as_ref().map_or(0, |wal| wal.stats().size_bytes)
+                + self.head.mapped.size_bytes(),
             disk_bytes: 0,
         };
         let expired = self.retention.expired(&sizes, disk);

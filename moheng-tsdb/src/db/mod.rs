@@ -142,15 +142,17 @@ impl Db {
         self.shared.head.chunk_bytes()
     }
 
-    /// Does what is due: makes the log durable when the interval of [`WalSync::Interval`](crate::WalSync) is over.
+    /// Does what is due: makes the log durable when the interval of [`WalSync::Interval`](crate::WalSync) is over, and once a
+    /// minute moves full chunks from memory to files.
     ///
-    /// A thread of the database does it by itself unless [`DbBuilder::without_worker`] was asked for.
+    /// Threads of the database do it by themselves unless [`DbBuilder::without_worker`] was asked for.
     ///
     /// # Errors
     ///
-    /// When a sync failed; from then on nothing is taken.
+    /// When a sync of the log failed, and from then on nothing is taken; or the disk is full or fails.
     pub fn run_maintenance(&self) -> Result<(), Error> {
-        self.shared.wal.as_ref().map_or(Ok(()), Wal::sync_if_due)
+        self.shared.wal.as_ref().map_or(Ok(()), Wal::sync_if_due)?;
+        self.shared.map_chunks_if_due()
     }
 
     /// A consistent point of the running database, to be copied while it goes on: all batches that were appended
@@ -205,6 +207,28 @@ impl Db {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         outcome
+    }
+}
+
+impl Shared {
+    /// Moves full chunks from memory to files.
+    fn map_chunks(&self) -> Result<(), Error> {
+        let Some(wal) = &self.wal else {
+            return Ok(());
+        };
+        let chunks = self.head.map_chunks(wal, self.clock.monotonic())?;
+        if chunks > 0 {
+            tracing::debug!(chunks, "full chunks moved to files");
+        }
+        Ok(())
+    }
+
+    fn map_chunks_if_due(&self) -> Result<(), Error> {
+        let next = self.head.mapped.last_run().saturating_add(open::MAPPING_INTERVAL);
+        if self.clock.monotonic() < next {
+            return Ok(());
+        }
+        self.map_chunks()
     }
 }
 

@@ -10,13 +10,16 @@ use super::replay::read_log;
 use super::{Db, DbBuilder, Shared, Worker};
 use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
-use crate::head::Head;
+use crate::head::{Head, MappedDamage, load_mapped_chunks, set_damage_aside};
 use crate::storage::{Directory, File, OpenMode, list_or_empty};
 use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, remove_unfinished, repair_segment};
 use crate::{Error, ReplayStats, WalSync};
 
 /// How often to look whether there is something to compact.
 const COMPACTION_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How often full chunks are moved from memory to files.
+pub(super) const MAPPING_INTERVAL: Duration = Duration::from_mins(1);
 
 pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let settings = &builder.settings;
@@ -35,15 +38,18 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     };
 
     let blocks = Blocks::open(directory)?;
+    let begin = builder.clock.monotonic();
+    let head_start_ms = blocks.head_start_ms().unwrap_or(i64::MIN);
+    let (mapped, found) = load_mapped_chunks(directory, head_start_ms)?;
+    let damage = found.damage.clone();
     let head = Head::new(settings.limits)
         .with_starts(settings.start_timestamps)
-        .with_exemplars(settings.max_exemplars);
-    if let Some(start_ms) = blocks.head_start_ms() {
-        head.refuse_before(start_ms);
-    }
-    let begin = builder.clock.monotonic();
-    let read = read_log(&**directory, &head)?;
+        .with_exemplars(settings.max_exemplars)
+        .with_mapped(mapped);
+    head.refuse_before(head_start_ms);
+    let read = read_log(&**directory, &head, found)?;
     let mut replay = read.stats;
+    replay.had_damaged_chunks = damage.is_some();
     replay.duration = builder.clock.monotonic().saturating_sub(begin);
     report(&replay);
 
@@ -52,6 +58,7 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     } else {
         remove_unfinished(&**directory)?;
         repair(&**directory, &read.repairs)?;
+        repair_mapped(&**directory, damage.as_ref(), &head)?;
         sync_last_segment(&**directory, &read.files, settings.wal_sync)?;
         Some(Wal::new(WalOptions {
             directory: Arc::clone(directory),
@@ -102,6 +109,12 @@ fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, E
             }
         },
     )?];
+    let mapping = Arc::clone(shared);
+    workers.push(Worker::start("moheng-mapping", MAPPING_INTERVAL, move || {
+        if let Err(error) = mapping.map_chunks() {
+            tracing::error!(%error, "full chunks stay in memory; moving them to files is tried again");
+        }
+    })?);
     if let WalSync::Interval(interval) = policy {
         let syncing = Arc::clone(shared);
         workers.push(Worker::start("moheng-wal-sync", interval, move || {
@@ -160,6 +173,22 @@ fn repair(directory: &dyn Directory, plans: &[RepairPlan]) -> Result<(), Error> 
     Ok(())
 }
 
+/// Sets damaged files of mapped chunks aside. Without room for that they are left as they are, and read up to the damage again.
+fn repair_mapped(directory: &dyn Directory, damage: Option<&MappedDamage>, head: &Head) -> Result<(), Error> {
+    let Some(damage) = damage else {
+        return Ok(());
+    };
+    tracing::warn!(%damage, "damage in mapped chunks; their samples are read from the log");
+    match set_damage_aside(directory, damage) {
+        Ok(next_number) => head.mapped.set_next_number(next_number),
+        Err(Error::Full(message)) => {
+            tracing::warn!(%message, "no room to set damaged chunks aside; left as they are");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
 /// What a killed process wrote last may not be durable yet; the policy's promise covers it too.
 fn sync_last_segment(directory: &dyn Directory, files: &LogFiles, policy: WalSync) -> Result<(), Error> {
     let Some(last) = files.segments.last().filter(|_| policy != WalSync::Os) else {
@@ -189,6 +218,7 @@ fn report(replay: &ReplayStats) {
     tracing::info!(
         segments = replay.segments,
         samples = replay.samples,
+        mapped_chunks = replay.mapped_chunks,
         duration = ?replay.duration,
         "write-ahead log read"
     );

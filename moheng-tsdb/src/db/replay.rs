@@ -3,7 +3,7 @@
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
-use crate::head::{Head, Replay, ReplayCounts};
+use crate::head::{FoundChunks, Head, Replay, ReplayCounts};
 use crate::storage::Directory;
 use crate::wal::{LogFiles, RepairPlan, SegmentEvent, SegmentFile, SegmentReader};
 use crate::{Error, ReplayStats};
@@ -15,8 +15,9 @@ pub(super) struct ReadLog {
     pub(super) stats: ReplayStats,
 }
 
-/// Reads the log on a thread of its own while this one applies the records.
-pub(super) fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog, Error> {
+/// Reads the log on a thread of its own while this one applies the records. Samples of the chunks that were found are in memory
+/// without that.
+pub(super) fn read_log(directory: &dyn Directory, head: &Head, found: FoundChunks) -> Result<ReadLog, Error> {
     let files = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
     let mut stats = ReplayStats::default();
     if !files.missing.is_empty() {
@@ -27,7 +28,7 @@ pub(super) fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog
         stats.segments += 1;
         stats.size_bytes += segment.size_bytes;
     }
-    let mut replay = head.replay();
+    let mut replay = head.replay(found);
     let (sender, receiver) = mpsc::sync_channel(QUEUED_BATCHES);
     let repairs = thread::scope(|scope| {
         let reader = thread::Builder::new()
@@ -53,6 +54,8 @@ pub(super) fn read_log(directory: &dyn Directory, head: &Head) -> Result<ReadLog
     stats.samples = counts.samples;
     stats.out_of_order = counts.out_of_order;
     stats.in_blocks = counts.in_blocks;
+    stats.mapped_chunks = counts.mapped_chunks;
+    stats.in_mapped_chunks = counts.in_mapped_chunks;
     stats.unknown_references = counts.unknown_references;
     stats.unknown_notes = counts.unknown_notes;
     stats.skipped_records = counts.skipped.into_iter().collect();

@@ -18,6 +18,9 @@ const LATE_FLAG: u8 = 0x80;
 const CHUNK_HEADER_BYTES_MAX: usize = 3 * 8 + 1 + 5;
 const CHECKSUM_BYTES: usize = 4;
 
+/// A chunk takes at most so much beside its data.
+pub(crate) const CHUNK_OVERHEAD_BYTES_MAX: usize = CHUNK_HEADER_BYTES_MAX + CHECKSUM_BYTES;
+
 /// A chunk and what it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MappedChunk<'a> {
@@ -63,6 +66,17 @@ pub(crate) fn put_chunk(out: &mut Vec<u8>, chunk: &MappedChunk<'_>) {
     out.extend_from_slice(chunk.data);
     let checksum = crc32c(out.get(begin..).unwrap_or_default());
     out.extend_from_slice(&checksum.to_be_bytes());
+}
+
+/// How many bytes the chunk at the start of `rest` takes, as its length says.
+pub(crate) fn stored_bytes(rest: &[u8]) -> Result<usize, DecodeError> {
+    let mut reader = ByteReader::new(rest);
+    reader.bytes(3 * 8 + 1)?;
+    let length = usize::try_from(reader.varint()?).map_err(|_| DecodeError::UnexpectedEnd)?;
+    let before = rest.len() - reader.rest().len();
+    (before + CHECKSUM_BYTES)
+        .checked_add(length)
+        .ok_or(DecodeError::UnexpectedEnd)
 }
 
 /// Reads the chunk at the start of `rest` and returns it with its size in bytes; `None` where nothing but zeros follows.

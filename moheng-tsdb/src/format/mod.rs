@@ -9,7 +9,6 @@ pub(crate) mod chunk_file;
     expect(dead_code, reason = "the database writes no chunk snapshots yet")
 )]
 pub(crate) mod chunk_snapshot;
-#[cfg_attr(not(test), expect(dead_code, reason = "the database maps no chunks yet"))]
 pub(crate) mod head_chunk_file;
 pub(crate) mod index_file;
 pub(crate) mod index_postings;

@@ -45,7 +45,6 @@ pub(crate) fn checkpoint(last: u32) -> String {
 }
 
 /// The path of a file of mapped chunks; numbers begin with 1.
-#[cfg_attr(not(test), expect(dead_code, reason = "the database writes none yet"))]
 pub(crate) fn head_chunk_file(number: u32) -> String {
     format!("{HEAD_CHUNKS}/{number:06}")
 }

@@ -8,7 +8,9 @@ use moheng_metrics::{Labels, SampleBuffer, Select, SeriesOrder};
 
 use super::deletions::Deletions;
 use super::isolation::ReadPoint;
+use super::mapped_chunks::MappedFiles;
 use super::page::{PageData, place};
+use super::sealed::SealedChunk;
 use super::{Head, SeriesId};
 use crate::block::Interval;
 use crate::chunk::Encoding;
@@ -19,6 +21,8 @@ pub(crate) struct Capture {
     pub(crate) series: Vec<CapturedSeries>,
     /// The open chunks of all series.
     pub(crate) open_bytes: Vec<u8>,
+    /// The files that full chunks are in.
+    pub(crate) files: MappedFiles,
 }
 
 /// The samples of one series, encoded.
@@ -26,7 +30,7 @@ pub(crate) struct Capture {
 pub(crate) struct CapturedSeries {
     id: SeriesId,
     pub(crate) labels: Labels,
-    pub(crate) sealed: Vec<(Encoding, Arc<[u8]>)>,
+    pub(crate) sealed: Vec<SealedChunk>,
     /// Where the open chunk is in [`Capture::open_bytes`]; empty when it is not needed.
     pub(crate) open: Range<usize>,
     /// How the open chunk is encoded.
@@ -50,18 +54,23 @@ impl Head {
         } else {
             usize::MAX
         };
+        // No file goes before its chunks are captured.
+        let files = self.mapped.files();
         let mut capture = Capture {
             series: Vec::new(),
             open_bytes: Vec::new(),
+            files: MappedFiles::default(),
         };
         self.visit(&ids, |id, slot, data| {
             let is_added = capture.add(id, slot, data, &point, select);
             capture.hide(id, is_added, &deletions);
-            if is_added && select.limit.is_some() && capture.last_is_empty(select.start_ms) {
+            if is_added && select.limit.is_some() && capture.last_is_empty(select.start_ms, &files) {
                 capture.series.pop();
             }
             capture.series.len() < early_limit
         });
+        capture.files.clone_from(&files);
+        drop(files);
         let series = &mut capture.series;
         if select.order != SeriesOrder::Any {
             series.sort_unstable_by(|a, b| index.compare(a.id, b.id));
@@ -186,14 +195,14 @@ impl Capture {
         }
         let first = series
             .sealed
-            .partition_point(|chunk| chunk.end_ms < select.start_ms);
-        let sealed: Vec<_> = series
+            .partition_point(|chunk| chunk.end_ms() < select.start_ms);
+        let sealed: Vec<SealedChunk> = series
             .sealed
             .get(first..)
             .unwrap_or_default()
             .iter()
             .take_while(|chunk| chunk.start_ms <= end_ms)
-            .map(|chunk| (chunk.encoding, Arc::clone(&chunk.bytes)))
+            .cloned()
             .collect();
         let needs_open = series
             .open_range()
@@ -227,32 +236,38 @@ impl Capture {
     }
 
     /// Whether the range lies in a gap of the series captured last. A limit must count only series with samples.
-    fn last_is_empty(&self, start_ms: i64) -> bool {
+    fn last_is_empty(&self, start_ms: i64, files: &MappedFiles) -> bool {
         let Some(series) = self.series.last() else {
             return true;
         };
-        let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
-        let open = (series.open_encoding, open);
-        let sealed = series
-            .sealed
-            .iter()
-            .map(|(encoding, chunk)| (*encoding, &**chunk));
-        let is_deleted = |time: i64| {
+        let is_selected = |time: i64| {
             let mut intervals = series.deleted.iter().flat_map(|deleted| deleted.iter());
-            intervals.any(|interval| interval.overlaps(time, time))
+            (start_ms..=series.end_ms).contains(&time)
+                && !intervals.any(|interval| interval.overlaps(time, time))
         };
         let mut samples = SampleBuffer::new();
-        let has_samples = sealed
-            .chain((!open.1.is_empty()).then_some(open))
-            .any(|(encoding, chunk)| {
-                samples.clear();
-                // A damaged chunk is handed out, so that the query fails.
-                encoding.decode(chunk, &mut samples).is_err()
-                    || [&samples.floats.timestamps_ms, &samples.histograms.timestamps_ms]
-                        .into_iter()
-                        .flatten()
-                        .any(|&time| (start_ms..=series.end_ms).contains(&time) && !is_deleted(time))
-            });
-        !has_samples
+        let mut is_needed = |encoding: Encoding, chunk: &[u8]| {
+            samples.clear();
+            // A damaged chunk is handed out, so that the query fails.
+            encoding.decode(chunk, &mut samples).is_err()
+                || [&samples.floats.timestamps_ms, &samples.histograms.timestamps_ms]
+                    .into_iter()
+                    .flatten()
+                    .any(|&time| is_selected(time))
+        };
+        let mut buffer = Vec::new();
+        for chunk in &series.sealed {
+            // A chunk begins and ends with a sample.
+            if is_selected(chunk.start_ms)
+                || is_selected(chunk.end_ms())
+                || chunk
+                    .bytes(files, &mut buffer)
+                    .map_or(true, |bytes| is_needed(chunk.encoding, bytes))
+            {
+                return false;
+            }
+        }
+        let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
+        open.is_empty() || !is_needed(series.open_encoding, open)
     }
 }

@@ -15,6 +15,9 @@ mod index;
 mod isolation;
 mod label_table;
 mod log_batch;
+mod mapped_chunks;
+mod mapped_load;
+mod mapping;
 mod matching;
 mod metadata;
 mod notes;
@@ -22,7 +25,9 @@ mod open_extra;
 mod page;
 mod postings;
 mod replay;
+mod replay_mapped;
 mod resolve;
+mod sealed;
 mod series;
 mod stats;
 mod truncate;
@@ -35,9 +40,13 @@ pub(crate) use append::AppendScratch;
 pub(crate) use capture::{Capture, CapturedSeries};
 use index::LabelIndex;
 use isolation::Isolation;
+use mapped_chunks::MappedChunks;
+pub(crate) use mapped_chunks::MappedFiles;
+pub(crate) use mapped_load::{FoundChunks, MappedDamage, load_mapped_chunks, set_damage_aside};
 use notes::Notes;
 use page::Page;
 pub(crate) use replay::{Replay, ReplayCounts};
+pub(crate) use sealed::SealedChunk;
 pub(crate) use series::BLOCK_RANGE_MS;
 use stats::HeadCounters;
 
@@ -48,8 +57,8 @@ pub(crate) type SeriesId = u32;
 
 /// All series and samples that are in memory.
 ///
-/// Locks are taken in this order: `removal`, `creation`, tails of pages (ascending), `index`, `pages`, data of a page,
-/// `isolation`, `notes`.
+/// Locks are taken in this order: `removal`, `creation`, tails of pages (ascending), `index`, `pages`, files of `mapped`,
+/// data of a page, `isolation`, `notes`.
 #[derive(Debug)]
 pub(crate) struct Head {
     /// Held shared while series are found and their tails locked, and alone while series are removed.
@@ -59,6 +68,8 @@ pub(crate) struct Head {
     index: RwLock<LabelIndex>,
     pages: RwLock<Vec<Arc<Page>>>,
     isolation: Isolation,
+    /// Full chunks that are in files.
+    pub(crate) mapped: MappedChunks,
     scratch: Mutex<Vec<AppendScratch>>,
     limits: Limits,
     counters: HeadCounters,
@@ -66,8 +77,6 @@ pub(crate) struct Head {
     time_range: TimeRange,
     /// Whether start timestamps of appended samples are stored.
     stores_starts: bool,
-    /// Older samples are not taken: they belong to blocks.
-    valid_from_ms: AtomicI64,
     /// Further references under which the log knows series, from before the last start.
     aliases: Mutex<Vec<(u64, SeriesId)>>,
 }
@@ -80,13 +89,13 @@ impl Head {
             index: RwLock::default(),
             pages: RwLock::default(),
             isolation: Isolation::default(),
+            mapped: MappedChunks::in_memory(),
             scratch: Mutex::default(),
             limits,
             counters: HeadCounters::default(),
             notes: Notes::new(0),
             time_range: TimeRange::default(),
             stores_starts: false,
-            valid_from_ms: AtomicI64::new(i64::MIN),
             aliases: Mutex::default(),
         }
     }
@@ -100,6 +109,12 @@ impl Head {
     /// Keeps so many exemplars, instead of none.
     pub(crate) fn with_exemplars(mut self, max_exemplars: usize) -> Self {
         self.notes = Notes::new(max_exemplars);
+        self
+    }
+
+    /// Keeps full chunks in these files.
+    pub(crate) fn with_mapped(mut self, mapped: MappedChunks) -> Self {
+        self.mapped = mapped;
         self
     }
 
@@ -126,6 +141,8 @@ impl Head {
 struct TimeRange {
     start_ms: AtomicI64,
     end_ms: AtomicI64,
+    /// Older samples are not taken: they belong to blocks.
+    valid_from_ms: AtomicI64,
 }
 
 impl Default for TimeRange {
@@ -133,6 +150,7 @@ impl Default for TimeRange {
         Self {
             start_ms: AtomicI64::new(i64::MAX),
             end_ms: AtomicI64::new(i64::MIN),
+            valid_from_ms: AtomicI64::new(i64::MIN),
         }
     }
 }

@@ -9,9 +9,10 @@ use moheng_metrics::{Exemplar, HistogramValue, Labels};
 use super::exemplars::check_behind;
 use super::open_extra::value_bits;
 use super::page::{Page, PageData, place};
+use super::replay_mapped::{MappedReplay, Verdict};
 use super::series::{Series, Tail};
 use super::stats::add;
-use super::{Head, SeriesId};
+use super::{FoundChunks, Head, SeriesId};
 use crate::block::Interval;
 use crate::format::DecodeError;
 use crate::format::wal_annotations::{read_exemplars, read_metadata};
@@ -31,6 +32,7 @@ pub(crate) struct Replay<'a> {
     head: &'a Head,
     dense: Vec<SeriesId>,
     sparse: HashMap<u64, SeriesId, FixedState>,
+    mapped: MappedReplay,
     reference_max: u64,
     samples: Vec<LoggedSample>,
     time_range: Option<(i64, i64)>,
@@ -48,19 +50,23 @@ pub(crate) struct ReplayCounts {
     pub(crate) unknown_references: u64,
     /// Exemplars, metadata and deletions of series that the log does not name.
     pub(crate) unknown_notes: u64,
+    /// Samples that files of mapped chunks have.
+    pub(crate) in_mapped_chunks: u64,
+    pub(crate) mapped_chunks: u64,
     pub(crate) new_chunks: u64,
     /// Records of kinds that are not supported yet and can be left out.
     pub(crate) skipped: HashMap<&'static str, u64>,
 }
 
 impl Head {
-    /// Starts to rebuild this head, which nobody else uses yet.
-    pub(crate) fn replay(&self) -> Replay<'_> {
+    /// Starts to rebuild this head, which nobody else uses yet, of chunks from files and the log.
+    pub(crate) fn replay(&self, found: FoundChunks) -> Replay<'_> {
         Replay {
+            reference_max: found.reference_max,
+            mapped: MappedReplay::new(found),
             head: self,
             dense: Vec::new(),
             sparse: HashMap::default(),
-            reference_max: 0,
             samples: Vec::new(),
             time_range: None,
             counts: ReplayCounts::default(),
@@ -137,6 +143,12 @@ impl Replay<'_> {
         *next = (*next).max(self.reference_max + 1);
         drop(next);
         let pages = head.pages().clone();
+        self.mapped.finish(|id, attach| {
+            let (number, slot) = place(id);
+            if let Some(page) = pages.get(number) {
+                page.data_mut().series.get_mut(slot).map(attach);
+            }
+        });
         let mut used = Vec::new();
         let mut id: SeriesId = 0;
         for page in &pages {
@@ -181,6 +193,7 @@ impl Replay<'_> {
             let (ids, _) = self.head.find_or_create(&[&labels], Some(reference));
             if let Some(Ok(id)) = ids.first() {
                 self.set_reference(reference, *id);
+                self.attach(reference, *id);
             }
         });
         read.and(found)
@@ -217,10 +230,20 @@ impl Replay<'_> {
                 continue;
             };
             let newest = series.end_ms();
-            if newest.is_some_and(|newest| timestamp_ms <= newest) {
-                let is_repeated = newest == Some(timestamp_ms) && series.value_bits() == sample.value_bits;
-                counts.out_of_order += u64::from(!is_repeated);
-                continue;
+            if newest.is_some_and(|newest| timestamp_ms <= newest) || self.mapped.is_waiting(id) {
+                match self.mapped.judge(id, series, timestamp_ms, sample.value_bits) {
+                    Verdict::Add => {}
+                    Verdict::InMappedChunk => {
+                        counts.in_mapped_chunks += 1;
+                        continue;
+                    }
+                    Verdict::NotLater => {
+                        let is_repeated =
+                            newest == Some(timestamp_ms) && series.value_bits() == sample.value_bits;
+                        counts.out_of_order += u64::from(!is_repeated);
+                        continue;
+                    }
+                }
             }
             let is_new_chunk = sample.value.push(series, timestamp_ms, sample_start_ms) || newest.is_none();
             counts.new_chunks += u64::from(is_new_chunk);
@@ -288,6 +311,34 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Gives a series its chunks from files.
+    fn attach(&mut self, reference: u64, id: SeriesId) {
+        let chunks = self.mapped.take(reference);
+        let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
+            return;
+        };
+        let (start_ms, end_ms) = self.time_range.unwrap_or((i64::MAX, i64::MIN));
+        self.time_range = Some((start_ms.min(first.start_ms), end_ms.max(last.end_ms())));
+        let (number, slot) = place(id);
+        let Some(page) = self.head.pages().get(number).cloned() else {
+            return;
+        };
+        let _tails = page.tails();
+        if let Some(series) = page.data_mut().series.get_mut(slot) {
+            let count = chunks.len();
+            let left_out = series.attach(chunks);
+            if left_out > 0 {
+                tracing::warn!(
+                    reference,
+                    left_out,
+                    "mapped chunks overlap others of their series"
+                );
+            }
+            self.counts.mapped_chunks += (count - left_out) as u64;
+            self.counts.new_chunks += (count - left_out) as u64;
+        }
     }
 
     fn set_reference(&mut self, reference: u64, id: SeriesId) {

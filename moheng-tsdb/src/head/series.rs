@@ -1,11 +1,10 @@
 //! [`Series`]: the samples of one series.
 
-use std::sync::Arc;
-
 use moheng_metrics::HistogramValue;
 use moheng_metrics::histogram::ResetHint;
 
 use super::open_extra::{OpenExtra, Pushed};
+use super::sealed::{SealedChunk, SealedData};
 use crate::chunk::cut::{OpenChunk, is_full_of_floats, plan_end_of_floats, range_end_ms};
 use crate::chunk::{Encoding, XorAppender};
 
@@ -48,20 +47,11 @@ impl Tail {
 
     /// Makes the tail say what the samples of its series say.
     pub(crate) fn set_from(&mut self, series: &Series) {
-        let open = series.open_range();
-        self.has_samples = open.is_some();
-        self.end_ms = open.map_or(0, |(_, end_ms)| end_ms);
+        let end_ms = series.end_ms();
+        self.has_samples = end_ms.is_some();
+        self.end_ms = end_ms.unwrap_or_default();
         self.value_bits = series.value_bits();
     }
-}
-
-/// A full chunk.
-#[derive(Clone, Debug)]
-pub(crate) struct SealedChunk {
-    pub(crate) start_ms: i64,
-    pub(crate) end_ms: i64,
-    pub(crate) encoding: Encoding,
-    pub(crate) bytes: Arc<[u8]>,
 }
 
 /// The samples of one series.
@@ -91,7 +81,7 @@ impl Series {
         }
         match &self.extra {
             Some(extra) => Some(extra.range().1),
-            None => self.sealed.last().map(|chunk| chunk.end_ms),
+            None => self.sealed.last().map(SealedChunk::end_ms),
         }
     }
 
@@ -134,26 +124,27 @@ impl Series {
         self.extra = None;
     }
 
-    /// Adds a sample that is later than all others; returns whether that ended a chunk.
+    /// Adds a sample that is later than all others; returns whether it begins a chunk that is not the first one.
     #[inline]
     pub(crate) fn push(&mut self, timestamp_ms: i64, value: f64) -> bool {
         if self.extra.is_some() {
             return self.push_behind_extra(timestamp_ms, 0, value);
         }
-        let is_full = self.open.sample_count() > 0 && self.is_full_before(timestamp_ms);
-        if is_full {
+        if self.open.sample_count() > 0 && self.is_full_before(timestamp_ms) {
             self.seal();
         }
+        let mut is_next_chunk = false;
         if self.open.sample_count() == 0 {
             self.open_start_ms = timestamp_ms;
             self.open_planned_end_ms = range_end_ms(timestamp_ms, BLOCK_RANGE_MS);
+            is_next_chunk = !self.sealed.is_empty();
         }
         self.open.push(timestamp_ms, value);
-        is_full
+        is_next_chunk
     }
 
-    /// Adds a sample that started to count at `start_ms` (0: not known) and is later than all others; returns whether that
-    /// ended a chunk.
+    /// Adds a sample that started to count at `start_ms` (0: not known) and is later than all others; returns whether it
+    /// begins a chunk that is not the first one.
     pub(crate) fn push_started(&mut self, timestamp_ms: i64, start_ms: i64, value: f64) -> bool {
         if start_ms == 0 {
             return self.push(timestamp_ms, value);
@@ -168,18 +159,18 @@ impl Series {
         {
             return false;
         }
-        let is_ended = self.seal();
+        let is_next_chunk = self.seal();
         if start_ms == 0 {
             self.push(timestamp_ms, value);
         } else {
             let extra = OpenExtra::with_float(timestamp_ms, start_ms, value);
             self.extra = Some(Box::new(extra));
         }
-        is_ended
+        is_next_chunk
     }
 
     /// Adds a histogram that started to count at `start_ms` (0: not known) and is later than all other samples; returns whether
-    /// that ended a chunk.
+    /// it begins a chunk that is not the first one.
     pub(crate) fn push_histogram(
         &mut self,
         timestamp_ms: i64,
@@ -193,15 +184,47 @@ impl Series {
                 Pushed::NeedsNewChunk(found) => reset = found,
             }
         }
-        let is_ended = self.seal();
+        let is_next_chunk = self.seal();
         let extra = OpenExtra::with_histogram(timestamp_ms, start_ms, value, reset);
         self.extra = Some(Box::new(extra));
-        is_ended
+        is_next_chunk
+    }
+
+    /// Adds full chunks from files, ascending by time, and returns how many found no room because they overlap others.
+    pub(crate) fn attach(&mut self, chunks: Vec<SealedChunk>) -> usize {
+        let mut left_out = 0;
+        for chunk in chunks {
+            if self
+                .open_range()
+                .is_some_and(|(_, end_ms)| end_ms < chunk.start_ms)
+            {
+                self.seal();
+            }
+            let index = self
+                .sealed
+                .partition_point(|other| other.end_ms() < chunk.start_ms);
+            let next_start_ms = match self.sealed.get(index) {
+                Some(next) => Some(next.start_ms),
+                None => self.open_range().map(|(start_ms, _)| start_ms),
+            };
+            if next_start_ms.is_none_or(|start_ms| chunk.end_ms() < start_ms) {
+                self.sealed.insert(index, chunk);
+            } else {
+                left_out += 1;
+            }
+        }
+        self.sealed.shrink_to_fit();
+        left_out
+    }
+
+    /// Says what the newest sample is recognised by when it is in a full chunk.
+    pub(crate) fn set_value_bits(&mut self, value_bits: u64) {
+        self.open.set_value_bits(value_bits);
     }
 
     /// Memory beside the struct itself, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let chunks: usize = self.sealed.iter().map(|chunk| chunk.bytes.len() + 16).sum();
+        let chunks: usize = self.sealed.iter().map(SealedChunk::heap_bytes).sum();
         let extra = self.extra.as_ref().map_or(0, |extra| extra.heap_bytes());
         self.open.heap_bytes() + extra + self.sealed.capacity() * size_of::<SealedChunk>() + chunks
     }
@@ -226,23 +249,20 @@ impl Series {
         )
     }
 
-    /// Ends the open chunk and returns whether there was one.
+    /// Ends the open chunk, if there is one, and returns whether there are full ones now.
     #[cold]
     fn seal(&mut self) -> bool {
-        let Some((start_ms, end_ms)) = self.open_range() else {
-            return false;
-        };
-        let mut bytes = Vec::with_capacity(self.open.size_bytes());
-        let encoding = self.write_open(&mut bytes);
-        self.sealed.push(SealedChunk {
-            start_ms,
-            end_ms,
-            encoding,
-            bytes: bytes.into(),
-        });
-        self.open.clear();
-        self.extra = None;
-        true
+        if let Some(range) = self.open_range() {
+            let mut bytes = Vec::with_capacity(self.open.size_bytes());
+            let encoding = self.write_open(&mut bytes);
+            let length = bytes.len();
+            let data = SealedData::Memory(bytes.into());
+            self.sealed
+                .extend(SealedChunk::new(range, encoding, length, data));
+            self.open.clear();
+            self.extra = None;
+        }
+        !self.sealed.is_empty()
     }
 }
 
@@ -254,14 +274,21 @@ mod tests {
     use crate::chunk::Encoding;
     use crate::chunk::cut::TARGET_BYTES;
 
+    fn bytes(chunk: &SealedChunk) -> &[u8] {
+        match &chunk.data {
+            SealedData::Memory(bytes) => bytes,
+            SealedData::Mapped(_) => &[],
+        }
+    }
+
     fn chunk_lengths(series: &Series) -> Vec<usize> {
         let mut lengths = Vec::new();
         for chunk in &series.sealed {
             let mut samples = SampleBuffer::new();
-            Encoding::Xor.decode(&chunk.bytes, &mut samples).unwrap();
+            Encoding::Xor.decode(bytes(chunk), &mut samples).unwrap();
             let floats = samples.floats;
             assert_eq!(floats.timestamps_ms.first(), Some(&chunk.start_ms));
-            assert_eq!(floats.timestamps_ms.last(), Some(&chunk.end_ms));
+            assert_eq!(floats.timestamps_ms.last(), Some(&chunk.end_ms()));
             lengths.push(floats.len());
         }
         lengths
@@ -303,7 +330,7 @@ mod tests {
             series
                 .sealed
                 .iter()
-                .all(|chunk| chunk.bytes.len() <= TARGET_BYTES)
+                .all(|chunk| bytes(chunk).len() <= TARGET_BYTES)
         );
     }
 }

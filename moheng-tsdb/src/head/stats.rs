@@ -44,6 +44,8 @@ impl Head {
             chunks: read(&counters.chunks_created).saturating_sub(read(&counters.chunks_removed)),
             chunks_created: read(&counters.chunks_created),
             chunks_removed: read(&counters.chunks_removed),
+            chunks_mapped: self.mapped.written_chunks(),
+            mapped_bytes: self.mapped.size_bytes(),
             start_ms: range.map(|(start_ms, _)| start_ms),
             end_ms: range.map(|(_, end_ms)| end_ms),
             labels: index.labels.len() as u64,

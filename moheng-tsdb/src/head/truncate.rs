@@ -22,7 +22,9 @@ impl Head {
     /// From now on no sample older than `before_ms` is taken. Returns when the batches that were checked earlier are in
     /// memory, so that what is older does not change any more.
     pub(crate) fn refuse_before(&self, before_ms: i64) {
-        self.valid_from_ms.fetch_max(before_ms, Ordering::SeqCst);
+        self.time_range
+            .valid_from_ms
+            .fetch_max(before_ms, Ordering::SeqCst);
         let pages = self.pages().clone();
         for page in &pages {
             // Whoever saw the earlier bound holds the tails until its samples are published.
@@ -32,7 +34,7 @@ impl Head {
 
     /// The oldest time a sample may have, in milliseconds.
     pub(crate) fn valid_from_ms(&self) -> i64 {
-        self.valid_from_ms.load(Ordering::SeqCst)
+        self.time_range.valid_from_ms.load(Ordering::SeqCst)
     }
 
     /// The time of the oldest sample in milliseconds. Unlike [`Head::time_range`] it is exact; walks all series.
@@ -145,7 +147,7 @@ impl Head {
 
 /// Drops the chunks of a series that end before `before_ms` and returns how many.
 fn drop_before(series: &mut Series, before_ms: i64) -> u64 {
-    let old = series.sealed.partition_point(|chunk| chunk.end_ms < before_ms);
+    let old = series.sealed.partition_point(|chunk| chunk.end_ms() < before_ms);
     if old > 0 {
         series.sealed.drain(..old);
         series.sealed.shrink_to_fit();

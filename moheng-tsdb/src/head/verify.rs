@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use moheng_metrics::SampleBuffer;
 
+use super::mapped_chunks::MappedFiles;
 use super::page::{PAGE_SERIES, Page, PageData};
 use super::series::Series;
 use super::{Head, SeriesId};
@@ -19,6 +20,7 @@ impl Head {
         let removed_on = |page: &Arc<Page>| page.tails().iter().map(|tail| tail.is_removed).collect();
         let removed: Vec<Vec<bool>> = pages.iter().map(removed_on).collect();
         let index = self.index();
+        let files = self.mapped.files().clone();
         let mut samples = SampleBuffer::new();
         for (number, (page, is_removed)) in pages.iter().zip(&removed).enumerate() {
             let data: &PageData = &page.data();
@@ -26,7 +28,7 @@ impl Head {
                 let id = (number * PAGE_SERIES as usize + slot) as SeriesId;
                 let labels = index.build(id);
                 let fail = |message: &str| Err(format!("series {labels}: {message}"));
-                if let Err(message) = verify_series(series, &mut samples) {
+                if let Err(message) = verify_series(series, &files, &mut samples) {
                     return fail(&message);
                 }
                 let is_used = series.end_ms().is_some();
@@ -48,18 +50,25 @@ impl Head {
     }
 }
 
-fn verify_series(series: &Series, samples: &mut SampleBuffer) -> Result<(), String> {
+fn verify_series(series: &Series, files: &MappedFiles, samples: &mut SampleBuffer) -> Result<(), String> {
     let mut open_bytes = Vec::new();
     let open_encoding = series.write_open(&mut open_bytes);
     let open = series
         .open_range()
         .map(|range| (open_encoding, open_bytes.as_slice(), range));
-    let sealed = series
-        .sealed
-        .iter()
-        .map(|chunk| (chunk.encoding, &*chunk.bytes, (chunk.start_ms, chunk.end_ms)));
     let mut last_ms = None;
-    for (encoding, bytes, range) in sealed.chain(open) {
+    let mut buffer = Vec::new();
+    let chunks = series.sealed.iter().map(Some).chain([None]);
+    for chunk in chunks {
+        let (encoding, bytes, range) = match (chunk, open) {
+            (Some(chunk), _) => {
+                let bytes = chunk.bytes(files, &mut buffer);
+                let bytes = bytes.map_err(|error| error.to_string())?;
+                (chunk.encoding, bytes, (chunk.start_ms, chunk.end_ms()))
+            }
+            (None, Some(open)) => open,
+            (None, None) => break,
+        };
         samples.clear();
         encoding
             .decode(bytes, samples)

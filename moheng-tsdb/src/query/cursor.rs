@@ -7,13 +7,14 @@ use moheng_metrics::{SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, S
 
 use super::undeleted::Undeleted;
 use crate::chunk::Encoding;
-use crate::head::{Capture, CapturedSeries};
+use crate::head::{Capture, CapturedSeries, MappedFiles, SealedChunk};
 
 /// Hands out the series of a capture.
 #[derive(Debug)]
 pub(crate) struct HeadCursor {
     series: std::vec::IntoIter<CapturedSeries>,
     open_bytes: Arc<[u8]>,
+    files: MappedFiles,
     start_ms: i64,
 }
 
@@ -22,6 +23,7 @@ impl HeadCursor {
         Self {
             series: capture.series.into_iter(),
             open_bytes: capture.open_bytes.into(),
+            files: capture.files,
             start_ms,
         }
     }
@@ -32,6 +34,8 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
         Ok(self.series.next().map(|series| {
             let samples = HeadSamples {
                 sealed: series.sealed.into_iter(),
+                files: self.files.clone(),
+                buffer: Vec::new(),
                 open: (!series.open.is_empty())
                     .then(|| (series.open_encoding, Arc::clone(&self.open_bytes), series.open)),
                 start_ms: self.start_ms,
@@ -54,7 +58,10 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
 
 /// The samples of one series, a chunk at a time.
 struct HeadSamples {
-    sealed: std::vec::IntoIter<(Encoding, Arc<[u8]>)>,
+    sealed: std::vec::IntoIter<SealedChunk>,
+    files: MappedFiles,
+    /// What was read last of a file.
+    buffer: Vec<u8>,
     open: Option<(Encoding, Arc<[u8]>, Range<usize>)>,
     start_ms: i64,
     end_ms: i64,
@@ -64,8 +71,9 @@ impl SampleCursor for HeadSamples {
     fn read(&mut self, buffer: &mut SampleBuffer) -> Result<bool, SourceError> {
         loop {
             let before = (buffer.floats.len(), buffer.histograms.len());
-            if let Some((encoding, chunk)) = self.sealed.next() {
-                decode(encoding, &chunk, buffer)?;
+            if let Some(chunk) = self.sealed.next() {
+                let bytes = chunk.bytes(&self.files, &mut self.buffer)?;
+                decode(chunk.encoding, bytes, buffer)?;
             } else if let Some((encoding, bytes, range)) = self.open.take() {
                 decode(encoding, bytes.get(range).unwrap_or_default(), buffer)?;
             } else {

@@ -25,6 +25,11 @@ impl Blob {
         })
     }
 
+    /// The file itself.
+    pub(crate) fn file(&self) -> Arc<dyn File> {
+        Arc::clone(&self.file)
+    }
+
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

@@ -53,8 +53,8 @@ pub(super) fn set_aside(directory: &dyn Directory, path: &str) -> io::Result<()>
     Ok(())
 }
 
-/// Copies the segment from `offset` on to a new file in quarantine and returns its path.
-fn quarantine(directory: &dyn Directory, path: &str, offset: u64) -> io::Result<String> {
+/// Copies a file from `offset` on to a new file in quarantine and returns its path.
+pub(crate) fn quarantine(directory: &dyn Directory, path: &str, offset: u64) -> io::Result<String> {
     directory.create_directory(names::QUARANTINE)?;
     directory.sync_directory("")?;
     let target = free_name(directory, path, offset)?;
@@ -75,7 +75,8 @@ fn quarantine(directory: &dyn Directory, path: &str, offset: u64) -> io::Result<
     Ok(target)
 }
 
-fn free_name(directory: &dyn Directory, path: &str, offset: u64) -> io::Result<String> {
+/// A path in quarantine, which is there, for what was at `path` from `offset` on.
+pub(crate) fn free_name(directory: &dyn Directory, path: &str, offset: u64) -> io::Result<String> {
     let taken = directory.list(names::QUARANTINE)?;
     let base = format!("{}-from-{offset}", path.replace('/', "-"));
     let mut name = base.clone();

@@ -26,6 +26,8 @@ mod golden;
 #[cfg(test)]
 mod histograms;
 #[cfg(test)]
+mod mapped;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod notes;
