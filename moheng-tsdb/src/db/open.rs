@@ -215,6 +215,12 @@ fn report(replay: &ReplayStats) {
             "samples of series the write-ahead log does not name"
         );
     }
+    if replay.unknown_notes > 0 {
+        tracing::warn!(
+            count = replay.unknown_notes,
+            "exemplars, metadata or deletions of series the write-ahead log does not name"
+        );
+    }
     tracing::info!(
         segments = replay.segments,
         samples = replay.samples,

@@ -205,7 +205,7 @@ fn backups_hold_deletions_and_none_that_came_later() {
 fn deletions_while_others_append_and_query() {
     /// Enough for several pages, so that batches are published, and deletions made, in steps.
     const MANY: usize = 1500;
-    const ROUNDS: i64 = 120;
+    const ROUNDS: i64 = 60;
     let memory = MemoryDirectory::new();
     let db = open(Arc::new(memory.clone()), WalSync::Os);
     let labels: Vec<Labels> = (0..MANY).map(series).collect();
