@@ -23,11 +23,22 @@ fn open(memory: &MemoryDirectory) -> (FaultDirectory, Db) {
     (directory, db)
 }
 
+fn matcher(host: u8, kind: u8) -> Matcher {
+    let name = format!("host-{}", host % 8);
+    if kind % 2 == 0 {
+        Matcher::equal("host", name)
+    } else {
+        Matcher::not_equal("host", name)
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let mut memory = MemoryDirectory::new();
     let (mut faults, mut db) = open(&memory);
     let model = MemorySource::new();
     let mut clock = 0_i64;
+    // Labels of series all of whose samples are deleted may still be listed; they are compared over all time only.
+    let mut end_ms_max = i64::MAX;
     for operation in bytes.chunks(8) {
         let argument = |index: usize| operation.get(index).copied().unwrap_or(0);
         match argument(0) % 8 {
@@ -48,14 +59,21 @@ fuzz_target!(|bytes: &[u8]| {
                 false,
             ),
             3 => {
-                let name = format!("host-{}", argument(1) % 8);
-                let matcher = if argument(2) % 2 == 0 {
-                    Matcher::equal("host", name)
-                } else {
-                    Matcher::not_equal("host", name)
-                };
+                let matcher = matcher(argument(1), argument(2));
                 let start_ms = clock - i64::from(argument(3)) * 1000;
                 assert_same(&db, &model, &Select::new(vec![matcher], start_ms, clock));
+            }
+            4 => {
+                let matchers = [matcher(argument(1), argument(2))];
+                let start_ms = clock - i64::from(argument(3)) * 1000;
+                let end_ms = start_ms + i64::from(argument(4)) * 1000;
+                match db.delete(&matchers, start_ms, end_ms) {
+                    Ok(_) => {
+                        model.delete(&matchers, start_ms, end_ms);
+                        end_ms_max = i64::MAX - 1;
+                    }
+                    Err(_) => assert!(faults.fired() > 0, "only a fault makes a deletion fail"),
+                }
             }
             _ => {
                 let labels: Vec<Labels> = operation
@@ -87,7 +105,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     faults.heal();
     db.verify().expect("fits together");
-    let everything = Select::new(Vec::new(), i64::MIN, i64::MAX);
+    let everything = Select::new(Vec::new(), i64::MIN, end_ms_max);
     assert_same(&db, &model, &everything);
     drop(db);
     assert_same(&open(&memory).1, &model, &everything);

@@ -54,6 +54,7 @@ enum Operation {
     /// (matchers, first and last step)
     Delete(Vec<Matcher>, i64, i64),
     Compact,
+    Map,
     Clean,
     Reopen,
     Select(Vec<Matcher>, i64, i64, Option<usize>),
@@ -76,6 +77,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         3 => (any_matchers(), 0_i64..80, 0_i64..30)
             .prop_map(|(matchers, start, length)| Operation::Delete(matchers, start, start + length)),
         2 => Just(Operation::Compact),
+        2 => Just(Operation::Map),
         1 => Just(Operation::Clean),
         1 => Just(Operation::Reopen),
         2 => (any_matchers(), 0_i64..80, 0_i64..30, prop::option::of(0_usize..5)).prop_map(
@@ -107,6 +109,11 @@ proptest! {
                 }
                 Operation::Compact => {
                     db.compact().unwrap();
+                }
+                // Full chunks leave memory.
+                Operation::Map => {
+                    clock.advance_ms(60_000);
+                    db.run_maintenance().unwrap();
                 }
                 Operation::Clean => {
                     db.clean_tombstones().unwrap();
@@ -335,6 +342,7 @@ fn checkpoints_keep_deletions() {
             db.delete(&matchers, start_ms, end_ms).unwrap();
             model.delete(&matchers, start_ms, end_ms);
         }
+        db.run_maintenance().unwrap();
         if minute % 90 == 89 {
             db.compact().unwrap();
         }
