@@ -13,7 +13,7 @@ use crate::format::wal_page::PAGE_BYTES;
 use crate::head::{Head, MappedDamage, load_mapped_chunks, set_damage_aside};
 use crate::storage::{Directory, File, OpenMode, list_or_empty};
 use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, remove_unfinished, repair_segment};
-use crate::{Error, ReplayStats, WalSync};
+use crate::{Error, ReplayStats, Settings, WalSync};
 
 /// How often to look whether there is something to compact.
 const COMPACTION_INTERVAL: Duration = Duration::from_mins(1);
@@ -23,12 +23,7 @@ pub(super) const MAPPING_INTERVAL: Duration = Duration::from_mins(1);
 
 pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let settings = &builder.settings;
-    if settings.wal_segment_bytes < PAGE_BYTES as u64 {
-        return Err(Error::Invalid(format!(
-            "wal_segment_bytes is {}, at least {PAGE_BYTES} are needed",
-            settings.wal_segment_bytes
-        )));
-    }
+    check(settings)?;
     let directory = &builder.directory;
     refuse_unsupported(&**directory)?;
     let lock = if builder.is_read_only {
@@ -96,6 +91,16 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         shared,
         workers: Mutex::new(workers),
     })
+}
+
+fn check(settings: &Settings) -> Result<(), Error> {
+    if settings.wal_segment_bytes < PAGE_BYTES as u64 {
+        return Err(Error::Invalid(format!(
+            "wal_segment_bytes is {}, at least {PAGE_BYTES} are needed",
+            settings.wal_segment_bytes
+        )));
+    }
+    Ok(())
 }
 
 fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, Error> {

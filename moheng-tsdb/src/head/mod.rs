@@ -138,6 +138,7 @@ impl Head {
 
 /// The first and last timestamp, grown without a lock.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "they are times, and say their unit")]
 struct TimeRange {
     start_ms: AtomicI64,
     end_ms: AtomicI64,

@@ -112,11 +112,11 @@ fn what_is_lost_or_damaged_comes_from_the_log() {
     }
     let files = directory.list("chunks_head").unwrap();
     assert_eq!(files.len(), 6);
-    for file in 0..files.len() {
-        for offset in [0, 8, 20, 40, files[file].size_bytes as usize - 1] {
+    for file in &files {
+        for offset in [0, 8, 20, 40, file.size_bytes as usize - 1] {
             let copy = directory.after_process_crash();
-            let path = format!("chunks_head/{}", files[file].name);
-            let mut bytes = vec![0; files[file].size_bytes as usize];
+            let path = format!("chunks_head/{}", file.name);
+            let mut bytes = vec![0; file.size_bytes as usize];
             let open_file = copy.open(&path, OpenMode::Append).unwrap();
             open_file.read_at(&mut bytes, 0).unwrap();
             bytes[offset] ^= 0x10;
@@ -132,7 +132,7 @@ fn what_is_lost_or_damaged_comes_from_the_log() {
             assert!(!copy.list("quarantine").unwrap().is_empty());
         }
         let copy = directory.after_process_crash();
-        copy.remove(&format!("chunks_head/{}", files[file].name)).unwrap();
+        copy.remove(&format!("chunks_head/{}", file.name)).unwrap();
         let store = open(&copy);
         assert!(content(&store.db) == expected(12));
         store.map().unwrap();

@@ -126,12 +126,8 @@ fn a_failed_write_leaves_nothing() {
             let stored = [chunk(1, 20, b"second"), chunk(2, 20, b"other")];
             let failed = chunks.write(&stored).is_err();
             faults.heal();
-            let places = match failed {
-                true => chunks.write(&stored).unwrap(),
-                false => chunks
-                    .write(&[chunk(3, 20, b"second"), chunk(4, 20, b"other")])
-                    .unwrap(),
-            };
+            let other = [chunk(3, 20, b"second"), chunk(4, 20, b"other")];
+            let places = chunks.write(if failed { &stored } else { &other }).unwrap();
             assert_eq!(read(&chunks, places[0], None), b"second");
             assert_eq!(read(&chunks, places[1], None), b"other");
             let (_, found) = load_mapped_chunks(&directory, i64::MIN).unwrap();
