@@ -101,6 +101,7 @@ def measure(program, series, samples):
                   f"ratio {there[name] / max(here[name], 0.001):.1f}")
         print(f"  resident: here {here['resident'] / series:.0f} B/series, Prometheus {there['resident'] / series:.0f} "
               f"(heap {there['heap'] / series:.0f}), ratio {here['resident'] / there['resident']:.2f}")
+        print(f"  reading everything here: {here['read_ns']} ns/sample")
     print(f"  resident after appending: {filled['resident'] / series:.0f} B/series, "
           f"{filled['chunks_mapped']} of {filled['chunks']} chunks in files")
     shutil.rmtree(root)

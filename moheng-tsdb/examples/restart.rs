@@ -104,14 +104,26 @@ fn open(path: &str) -> Result<(), Box<dyn Error>> {
     let db = Db::open(path, Settings::default())?;
     let wall = clock.monotonic().saturating_sub(begin);
     let stats = db.stats();
+    let (cpu, resident) = (processor_seconds(), resident_bytes());
+    let begin = clock.monotonic();
+    let mut cursor = db.select(&Select::new(vec![], i64::MIN, i64::MAX))?;
+    let mut samples = SampleBuffer::new();
+    let mut count = 0;
+    while let Some(mut series) = cursor.next_series()? {
+        samples.clear();
+        while series.samples.read(&mut samples)? {}
+        count += samples.len();
+    }
+    let read = clock.monotonic().saturating_sub(begin);
     println!(
-        r#"{{"wall": {}, "cpu": {}, "resident": {}, "series": {}, "samples": {}, "mapped": {}}}"#,
+        r#"{{"wall": {}, "cpu": {}, "resident": {}, "series": {}, "samples": {}, "mapped": {}, "read_ns": {:.1}}}"#,
         wall.as_secs_f64(),
-        processor_seconds(),
-        resident_bytes(),
+        cpu,
+        resident,
         stats.head.series,
         stats.replay.samples,
         stats.replay.in_mapped_chunks,
+        read.as_nanos() as f64 / count as f64,
     );
     Ok(())
 }
