@@ -22,13 +22,21 @@ struct Numbers {
     live: usize,
 }
 
+/// A series that is to be created.
+struct NewSeries<'a> {
+    hash: u32,
+    labels: &'a Labels,
+    /// Where its labels came first.
+    position: usize,
+}
+
 impl Head {
-    /// The series with these labels, new where need be, and how many are new. `logged_reference` is given when the log
-    /// already knows the labels under that reference.
+    /// The series with these labels, new where need be, and how many are new. `logged_references`, parallel to the labels, are given
+    /// when the log already knows the labels under these references.
     pub(super) fn find_or_create(
         &self,
         labels: &[&Labels],
-        logged_reference: Option<u64>,
+        logged_references: Option<&[u64]>,
     ) -> (Vec<Result<SeriesId, SampleError>>, usize) {
         let mut next_reference = self.creation.lock().unwrap_or_else(PoisonError::into_inner);
         // While `creation` is held no other series appear, so what is missing stays missing.
@@ -37,7 +45,7 @@ impl Head {
         if new.is_empty() {
             return (ids, 0);
         }
-        let limit = match logged_reference {
+        let limit = match logged_references {
             Some(_) => usize::MAX,
             None => self.limits.series.unwrap_or(usize::MAX),
         };
@@ -45,20 +53,21 @@ impl Head {
         let room = limit.saturating_sub(next.live).min(references_left as usize);
         new.truncate(room);
         let mut references = Vec::with_capacity(new.len());
-        for _ in &new {
-            let reference = logged_reference.unwrap_or(*next_reference);
+        for one in &new {
+            let logged = logged_references.and_then(|references| references.get(one.position));
+            let reference = logged.copied().unwrap_or(*next_reference);
             references.push(reference);
             *next_reference = (*next_reference).max(reference + 1);
         }
         // Slots before labels: who finds the labels finds the slot.
-        self.add_slots(next.id, &references, logged_reference.is_some());
+        self.add_slots(next.id, &references, logged_references.is_some());
         let mut index = self.index_mut();
         let mut created = 0;
-        for (hash, labels) in &new {
-            let Some(id) = index.add(labels) else {
+        for one in &new {
+            let Some(id) = index.add(one.labels) else {
                 break;
             };
-            index.publish_labels(*hash, id);
+            index.publish_labels(one.hash, id);
             created += 1;
         }
         drop(index);
@@ -76,7 +85,7 @@ impl Head {
     fn find_all<'a>(
         &self,
         labels: &[&'a Labels],
-        new: &mut Vec<(u32, &'a Labels)>,
+        new: &mut Vec<NewSeries<'a>>,
         next: &mut Numbers,
     ) -> Vec<Result<SeriesId, SampleError>> {
         let index = self.index();
@@ -85,13 +94,17 @@ impl Head {
             live: index.live(),
         };
         let mut positions: HashMap<&Labels, usize, FixedState> = HashMap::default();
-        let find = |labels: &&'a Labels| {
+        let find = |(place, labels): (usize, &&'a Labels)| {
             let hash = index.hash(labels);
             if let Some(id) = index.find(hash, labels) {
                 return Ok(id);
             }
             let position = *positions.entry(labels).or_insert_with(|| {
-                new.push((hash, labels));
+                new.push(NewSeries {
+                    hash,
+                    labels,
+                    position: place,
+                });
                 new.len() - 1
             });
             SeriesId::try_from(index.len() + position)
@@ -99,7 +112,7 @@ impl Head {
                 .filter(|&id| id != REJECTED)
                 .ok_or(SampleError::SeriesLimit)
         };
-        labels.iter().map(find).collect()
+        labels.iter().enumerate().map(find).collect()
     }
 
     /// Makes room for new series from the id `first` on.

@@ -177,6 +177,7 @@ impl Replay<'_> {
 
     fn series(&mut self, body: &[u8]) -> Result<(), DecodeError> {
         let mut found = Ok(());
+        let (mut references, mut named) = (Vec::new(), Vec::new());
         let read = read_series(body, &mut Vec::new(), |reference, pairs| {
             let is_sorted =
                 pairs.is_sorted_by(|a, b| a.0 < b.0) && pairs.iter().all(|(_, value)| !value.is_empty());
@@ -190,12 +191,17 @@ impl Replay<'_> {
                 return;
             }
             self.reference_max = self.reference_max.max(reference);
-            let (ids, _) = self.head.find_or_create(&[&labels], Some(reference));
-            if let Some(Ok(id)) = ids.first() {
-                self.set_reference(reference, *id);
-                self.attach(reference, *id);
-            }
+            references.push(reference);
+            named.push(labels);
         });
+        let labels: Vec<&Labels> = named.iter().collect();
+        let (ids, _) = self.head.find_or_create(&labels, Some(&references));
+        for (&reference, id) in references.iter().zip(ids) {
+            if let Ok(id) = id {
+                self.set_reference(reference, id);
+                self.attach(reference, id);
+            }
+        }
         read.and(found)
     }
 
