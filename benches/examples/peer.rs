@@ -70,7 +70,10 @@ fn open(path: &str) -> Result<Db, Box<dyn Error>> {
     let mut settings = Settings::default();
     settings.wal_sync = WalSync::Os;
     let directory = Arc::new(RealDirectory::create(path)?);
-    Ok(Db::builder(directory).settings(settings).without_worker().open()?)
+    Ok(Db::builder(directory)
+        .settings(settings)
+        .without_worker()
+        .open()?)
 }
 
 fn append(path: &str, instances: usize, scrapes: i64) -> Outcome {
@@ -184,7 +187,10 @@ fn report(what: &str, spent: Duration, count: usize) {
 
 /// How long the threads of this process have been on processors, where the system tells.
 fn processor_time() -> Duration {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let tasks = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten();
     let spent = tasks.filter_map(|task| {
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse::<u64>().ok()

@@ -126,6 +126,9 @@ impl ChunkFiles {
     }
 }
 
+/// A chunk this close to what was read belongs to a run of chunks that are read in order.
+const NEAR_BYTES: u64 = 4 << 10;
+
 /// Reads chunks one after the other.
 #[derive(Debug)]
 pub(crate) struct ChunkReader {
@@ -142,6 +145,12 @@ impl ChunkReader {
             window: Window::default(),
             file: 0,
         }
+    }
+
+    /// Whether a chunk lies in or close behind what was read: then more of its neighbours are likely to be asked for.
+    pub(crate) fn is_near(&self, reference: ChunkReference) -> bool {
+        let (offset, end) = (reference.offset(), self.window.end());
+        reference.file() == self.file && end > 0 && offset <= end + NEAR_BYTES && offset + NEAR_BYTES >= end
     }
 
     /// Reads and checks a chunk, and when that needs the disk, the `ahead` bytes from there.

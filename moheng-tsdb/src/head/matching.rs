@@ -32,9 +32,7 @@ impl LabelIndex {
         for set in exact {
             candidates.keep(set);
         }
-        for matcher in patterns {
-            self.keep_matching(matcher, &mut candidates);
-        }
+        self.keep_matching_all(patterns, &mut candidates);
         for matcher in exclusions {
             self.drop_excluded(matcher, &mut candidates);
         }
@@ -62,21 +60,34 @@ impl LabelIndex {
         }
     }
 
-    /// A matcher that wants the label to be there: with some value, or with a value that passes a test.
-    fn keep_matching<'a>(&'a self, matcher: &Matcher, candidates: &mut Candidates<'a>) {
-        let values = self.labels.labels_of(matcher.name());
-        if let Candidates::Some(set) = candidates
-            && set.len() * CANDIDATES_PER_VALUE <= values.len()
-        {
-            set.to_mut().retain(|&id| self.is_match(matcher, id));
-            return;
+    /// Matchers that want the label to be there: with some value, or with a value that passes a test. The one with the fewest
+    /// series comes first.
+    fn keep_matching_all<'a>(&'a self, patterns: Vec<&Matcher>, candidates: &mut Candidates<'a>) {
+        let mut wanted: Vec<(usize, Vec<&'a [SeriesId]>, &Matcher)> = Vec::new();
+        for matcher in patterns {
+            let values = self.labels.labels_of(matcher.name());
+            if let Candidates::Some(set) = candidates
+                && set.len() * CANDIDATES_PER_VALUE <= values.len()
+            {
+                set.to_mut().retain(|&id| self.is_match(matcher, id));
+                continue;
+            }
+            let is_any = accepts_any_value(matcher);
+            let labels = values
+                .iter()
+                .filter(|&&label| is_any || matcher.matches_value(self.labels.value(label)));
+            let sets: Vec<_> = labels.map(|&label| self.labels.series(label)).collect();
+            wanted.push((sets.iter().map(|set| set.len()).sum(), sets, matcher));
         }
-        let is_any = accepts_any_value(matcher);
-        let labels = values
-            .iter()
-            .filter(|&&label| is_any || matcher.matches_value(self.labels.value(label)));
-        let set = postings::union(labels.map(|&label| self.labels.series(label)).collect());
-        candidates.keep(set);
+        wanted.sort_by_key(|&(count, ..)| count);
+        for (count, sets, matcher) in wanted {
+            match candidates {
+                Candidates::Some(set) if set.len() * CANDIDATES_PER_VALUE <= count && sets.len() > 1 => {
+                    set.to_mut().retain(|&id| self.is_match(matcher, id));
+                }
+                _ => candidates.keep(postings::union(sets)),
+            }
+        }
     }
 
     /// A matcher that series without the label pass: take away those whose value does not.

@@ -1,6 +1,6 @@
 //! [`BlockCursor`]: hands out series of a block, reading and decoding as it goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use moheng_metrics::{SampleBuffer, SampleCursor, Select, SelectedSeries, SeriesCursor, SourceError};
 
@@ -17,12 +17,19 @@ const READ_BYTES_MAX: u64 = 256 << 10;
 /// How long the last chunk wanted is taken to be; most are shorter.
 const CHUNK_BYTES: u64 = 1 << 10;
 
+/// How much is read at once when series are read one after the other.
+const DENSE_READ_BYTES: usize = 64 << 10;
+
+/// The reader of chunks that the series of a cursor pass on, so that what one read ahead serves the next.
+type SharedReader = Arc<Mutex<Option<ChunkReader>>>;
+
 /// Hands out series of a block, in label order.
 #[derive(Debug)]
 pub(crate) struct BlockCursor {
     block: Block,
     series: std::vec::IntoIter<u32>,
     reader: SeriesReader,
+    chunk_reader: SharedReader,
     deleted: Deleted,
     start_ms: i64,
     end_ms: i64,
@@ -35,6 +42,7 @@ impl BlockCursor {
     pub(crate) fn new(block: &Block, series: Vec<u32>, select: &Select) -> Self {
         Self {
             reader: SeriesReader::new(Arc::clone(block.index())),
+            chunk_reader: SharedReader::default(),
             deleted: block.deleted(),
             block: block.clone(),
             series: series.into_iter(),
@@ -60,7 +68,7 @@ impl BlockCursor {
                 |chunk: &ChunkMeta| chunk.start_ms >= self.start_ms || chunk.end_ms <= self.end_ms;
             let is_sure = deleted.is_none() && chunks.iter().any(is_within);
             let samples = BlockSamples::new(
-                &self.block,
+                (&self.block, &self.chunk_reader),
                 chunks,
                 deleted.unwrap_or_default(),
                 (self.start_ms, self.end_ms),
@@ -103,7 +111,9 @@ impl<'a> SeriesCursor<'a> for BlockCursor {
 #[derive(Debug)]
 struct BlockSamples {
     block: Block,
-    reader: ChunkReader,
+    shared: SharedReader,
+    /// From the first chunk on.
+    reader: Option<ChunkReader>,
     /// Ascending by start.
     chunks: Vec<ChunkMeta>,
     next: usize,
@@ -114,10 +124,16 @@ struct BlockSamples {
 }
 
 impl BlockSamples {
-    fn new(block: &Block, chunks: Vec<ChunkMeta>, deleted: Arc<[Interval]>, range: (i64, i64)) -> Self {
+    fn new(
+        (block, shared): (&Block, &SharedReader),
+        chunks: Vec<ChunkMeta>,
+        deleted: Arc<[Interval]>,
+        range: (i64, i64),
+    ) -> Self {
         Self {
             block: block.clone(),
-            reader: ChunkReader::new(Arc::clone(block.chunks())),
+            shared: Arc::clone(shared),
+            reader: None,
             chunks,
             next: 0,
             deleted,
@@ -129,7 +145,8 @@ impl BlockSamples {
 
     fn clone_from_start(&self) -> Self {
         let range = (self.start_ms, self.end_ms);
-        Self::new(&self.block, self.chunks.clone(), Arc::clone(&self.deleted), range)
+        let from = (&self.block, &self.shared);
+        Self::new(from, self.chunks.clone(), Arc::clone(&self.deleted), range)
     }
 
     fn has_none(mut self) -> Result<bool, SourceError> {
@@ -146,8 +163,9 @@ impl BlockSamples {
             return Box::new(self);
         }
         let range = (self.start_ms, self.end_ms);
+        let from = (&self.block, &self.shared);
         let chunks = self.chunks.iter().map(|chunk| {
-            let one = Self::new(&self.block, vec![*chunk], Arc::clone(&self.deleted), range);
+            let one = Self::new(from, vec![*chunk], Arc::clone(&self.deleted), range);
             Box::new(one) as Box<dyn SampleCursor>
         });
         Box::new(MergedSamples::new(chunks.collect()))
@@ -181,7 +199,18 @@ impl BlockSamples {
                 chunk.reference.offset()
             ),
         };
-        let stored = self.reader.read(chunk.reference, ahead)?;
+        let shared = &self.shared;
+        let reader = self.reader.get_or_insert_with(|| {
+            let last = shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+            last.unwrap_or_else(|| ChunkReader::new(Arc::clone(self.block.chunks())))
+        });
+        let is_near = reader.is_near(chunk.reference);
+        let ahead = if is_near {
+            ahead.max(DENSE_READ_BYTES)
+        } else {
+            ahead
+        };
+        let stored = reader.read(chunk.reference, ahead)?;
         let encoding = Encoding::from_code(stored.encoding)
             .ok_or_else(|| Error::Unsupported(format!("chunks with the encoding {}", stored.encoding)))?;
         let is_whole = chunk.start_ms >= self.start_ms && chunk.end_ms <= self.end_ms;
@@ -196,6 +225,14 @@ impl BlockSamples {
             .map_err(|error| corrupt(error.to_string()))?;
         append_undeleted(&self.decoded, (self.start_ms, self.end_ms), &self.deleted, buffer);
         Ok(())
+    }
+}
+
+impl Drop for BlockSamples {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(reader);
+        }
     }
 }
 

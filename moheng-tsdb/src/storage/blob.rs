@@ -77,11 +77,19 @@ impl Window {
         let end = blob.size_bytes.min(offset.saturating_add(wanted as u64));
         let is_there = offset >= self.start && end <= self.start + self.buffer.len() as u64;
         if !is_there {
-            blob.read(offset, ahead.max(wanted), &mut self.buffer)?;
             self.start = offset;
+            if let Err(error) = blob.read(offset, ahead.max(wanted), &mut self.buffer) {
+                self.buffer.clear();
+                return Err(error);
+            }
         }
         let skipped = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
         Ok(self.buffer.get(skipped..).unwrap_or_default())
+    }
+
+    /// Where what was read ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.buffer.len() as u64
     }
 
     /// Forgets what was read; to be called before another blob is read.
