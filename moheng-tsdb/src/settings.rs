@@ -38,6 +38,10 @@ pub struct Settings {
     /// directory; with, it takes Prometheus 3.11, and 3.14 where histograms have start timestamps. What is stored stays
     /// readable here either way.
     pub start_timestamps: bool,
+    /// How much older than the newest sample of all series a sample may be, in milliseconds, when its series has newer ones. 0,
+    /// the default: each series must be in order. [`Db::set_out_of_order_window_ms`](crate::Db::set_out_of_order_window_ms)
+    /// changes it later.
+    pub out_of_order_window_ms: i64,
 }
 
 impl Default for Settings {
@@ -49,6 +53,7 @@ impl Default for Settings {
             limits: Limits::default(),
             max_exemplars: 100_000,
             start_timestamps: false,
+            out_of_order_window_ms: 0,
         }
     }
 }

@@ -14,6 +14,8 @@ pub struct Stats {
     pub exemplars: ExemplarStats,
     /// The write-ahead log.
     pub wal: WalStats,
+    /// The log of late samples.
+    pub late_log: WalStats,
     /// How the log was read when the database was opened.
     pub replay: ReplayStats,
 }
@@ -64,6 +66,10 @@ pub struct SampleStats {
     pub duplicate_timestamp: u64,
     /// Rejected: older than what memory still takes.
     pub out_of_bounds: u64,
+    /// Of those stored: older than the newest sample of the series, within the window for late samples.
+    pub late: u64,
+    /// Rejected: older than the window for late samples.
+    pub too_old: u64,
     /// Rejected: no such series reference.
     pub unknown_reference: u64,
     /// Rejected: no labels, or more or longer ones than allowed.
@@ -140,6 +146,8 @@ pub struct ReplayStats {
     pub samples: u64,
     /// Samples that were older than the newest of their series and were left out.
     pub out_of_order: u64,
+    /// Late samples stored, of their own log; not among `samples`.
+    pub late_samples: u64,
     /// Samples that blocks hold already.
     pub in_blocks: u64,
     /// Chunks of `chunks_head/` that were taken over.

@@ -39,7 +39,9 @@ pub fn read_manifest(backup: &dyn Directory) -> Result<Manifest, Error> {
 /// [`Error::Corrupt`] with the first difference.
 pub fn verify(backup: &dyn Directory) -> Result<Manifest, Error> {
     let manifest = read_manifest(backup)?;
-    let log = LogFiles::list(backup).map_err(Error::io("listing the backup"))?;
+    let list = |log| LogFiles::list_log(backup, log).map_err(Error::io("listing the backup"));
+    let (log, late_log) = (list(names::WAL)?, list(names::LATE_SAMPLES_LOG)?);
+    let segments = || log.in_order().chain(late_log.in_order());
     let mut counter = Counter::default();
     let blocks = list_blocks(backup)?.blocks;
     let mut block_files = Vec::new();
@@ -51,7 +53,7 @@ pub fn verify(backup: &dyn Directory) -> Result<Manifest, Error> {
             path: file.path.clone(),
             message,
         };
-        let segment = log.in_order().find(|segment| segment.path == file.path);
+        let segment = segments().find(|segment| segment.path == file.path);
         let in_block = block_files.iter().find(|(path, _)| *path == file.path);
         let size_bytes = segment.map(|segment| segment.size_bytes);
         let Some(size_bytes) = size_bytes.or(in_block.map(|(_, size_bytes)| *size_bytes)) else {
@@ -69,7 +71,7 @@ pub fn verify(backup: &dyn Directory) -> Result<Manifest, Error> {
         }
     }
     let is_extra = |path: &&String| manifest.files.iter().all(|file| file.path != **path);
-    let in_log = log.in_order().map(|segment| &segment.path);
+    let in_log = segments().map(|segment| &segment.path);
     let in_blocks = block_files.iter().map(|(path, _)| path);
     if let Some(extra) = in_log.chain(in_blocks).find(is_extra) {
         return Err(Error::Corrupt {

@@ -13,7 +13,7 @@ use super::manifest::{Manifest, ManifestFile};
 use super::snapshot::{Snapshot, is_replaced};
 use crate::Error;
 use crate::block::{BlockMeta, list_blocks};
-use crate::db::refuse_unsupported;
+use crate::db::{LogEnds, refuse_unsupported};
 use crate::format::names;
 use crate::format::wal_histograms::read_histograms;
 use crate::format::wal_record::{RecordKind, read_series, record_kind};
@@ -37,10 +37,10 @@ pub fn read_directory(directory: Arc<dyn Directory>, clock: &dyn Clock) -> Resul
     scan(directory, None, clock)
 }
 
-/// A point of a directory; `end` is the last segment and how much of it belongs to the point, where known.
+/// A point of a directory; `end` is the last segment of each log and how much of it belongs to the point, where known.
 pub(crate) fn scan(
     directory: Arc<dyn Directory>,
-    end: Option<(u32, u64)>,
+    end: Option<LogEnds>,
     clock: &dyn Clock,
 ) -> Result<Snapshot, Error> {
     let mut attempt = 1;
@@ -64,20 +64,23 @@ pub(crate) fn scan(
 fn scan_once(
     directory: &dyn Directory,
     kept: &MemoryDirectory,
-    end: Option<(u32, u64)>,
+    end: Option<LogEnds>,
 ) -> Result<Manifest, Error> {
+    // Late samples first: the series that they name are in the other log by then.
+    let mut late_log = LogFiles::list_log(directory, names::LATE_SAMPLES_LOG)
+        .map_err(Error::io("listing the log of late samples"))?;
     let mut log = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
-    if let Some((number, size_bytes)) = end {
-        log.segments
-            .retain(|segment| segment.number < number || (segment.number == number && size_bytes > 0));
-        for segment in log.segments.iter_mut().filter(|segment| segment.number == number) {
-            segment.size_bytes = size_bytes;
-        }
+    if let Some(end) = end {
+        cut(&mut late_log, end.late);
+        cut(&mut log, end.in_order);
     }
     let mut counter = Counter::default();
     let mut manifest = Manifest::default();
     let blocks = add_blocks(directory, kept, &mut manifest)?;
-    for segment in log.in_order() {
+    for (log, segment) in [&late_log, &log]
+        .into_iter()
+        .flat_map(|log| log.in_order().map(move |segment| (log, segment)))
+    {
         let whole_end = counter.count(directory, segment)?;
         // Only the last segment can be in the middle of a write; damage elsewhere is kept as it is.
         let is_growing = log.segments.last() == Some(segment);
@@ -102,6 +105,15 @@ fn scan_once(
     manifest.start_ms = range.map(|(start_ms, _)| start_ms);
     manifest.end_ms = range.map(|(_, end_ms)| end_ms);
     Ok(manifest)
+}
+
+/// Leaves out what is behind the end of a log: a segment, and how much of it is not.
+fn cut(log: &mut LogFiles, (number, size_bytes): (u32, u64)) {
+    log.segments
+        .retain(|segment| segment.number < number || (segment.number == number && size_bytes > 0));
+    for segment in log.segments.iter_mut().filter(|segment| segment.number == number) {
+        segment.size_bytes = size_bytes;
+    }
 }
 
 /// Adds the files of all blocks and returns what the blocks say of themselves.

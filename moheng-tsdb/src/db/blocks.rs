@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use moheng_metrics::{Select, SeriesCursor, SourceError};
 
+use super::late::FROM_OUT_OF_ORDER;
 use crate::Error;
 use crate::block::{Block, BlockMeta, BlockSet, Ulid, list_blocks, remove_block};
 use crate::query::MergeCursor;
@@ -148,7 +149,7 @@ impl Blocks {
     fn head_start_without(&self, blocks: &[Ulid]) -> Option<i64> {
         let current = self.current();
         let in_order = current.blocks().iter().map(Block::meta).filter(|meta| {
-            let is_late = |hint: &String| hint == "from-out-of-order";
+            let is_late = |hint: &String| hint == FROM_OUT_OF_ORDER;
             !meta.hints.iter().any(is_late) && !blocks.contains(&meta.ulid)
         });
         in_order.map(|meta| meta.end_ms).max()

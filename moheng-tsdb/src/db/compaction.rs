@@ -7,12 +7,13 @@ use std::sync::{Arc, PoisonError};
 use foldhash::fast::FixedState;
 use moheng_metrics::{SampleBuffer, Select, SeriesCursor, SourceError};
 
+use super::late::FROM_OUT_OF_ORDER;
 use super::{Db, Shared};
 use crate::Error;
 use crate::block::{Block, BlockMeta, BlockWriter, Ulid, list_blocks, remove_block, remove_temporary};
 use crate::compact::{CompactionSettings, DiskUse, compact_blocks, plan};
 use crate::format::names;
-use crate::head::BLOCK_RANGE_MS;
+use crate::head::{BLOCK_RANGE_MS, Capture, Part};
 use crate::query::HeadCursor;
 use crate::wal::{Keep, LogFiles, remove_before, write_checkpoint};
 
@@ -22,6 +23,8 @@ use crate::wal::{Keep, LogFiles, remove_before, write_checkpoint};
 pub struct Compacted {
     /// Blocks written from memory.
     pub head_blocks: u64,
+    /// Blocks written from late samples in memory.
+    pub late_blocks: u64,
     /// Blocks made of others.
     pub joined_blocks: u64,
     /// Blocks removed because of the retention.
@@ -53,7 +56,9 @@ impl Shared {
         while let Some((start_ms, end_ms)) = self.compactable() {
             compacted.head_blocks += u64::from(self.move_to_block(start_ms, end_ms)?);
         }
-        if compacted.head_blocks > 0 {
+        let has_moved = compacted.head_blocks > 0;
+        compacted.late_blocks = self.move_late(has_moved)?;
+        if has_moved {
             self.shorten_log()?;
         }
         self.blocks.remove_files(&*self.directory, &[])?;
@@ -106,12 +111,18 @@ impl Shared {
     /// Writes a block with the samples of memory in a range.
     fn write_head_block(&self, ulid: Ulid, start_ms: i64, end_ms: i64) -> Result<Option<BlockMeta>, Error> {
         let meta = BlockMeta::new(ulid, start_ms, end_ms);
+        let select = Select::new(Vec::new(), start_ms, end_ms - 1);
+        self.write_block(meta, self.head.capture_part(&select, Part::InOrder))
+    }
+
+    /// Writes a block of what was captured of its range, and opens it.
+    pub(super) fn write_block(&self, meta: BlockMeta, capture: Capture) -> Result<Option<BlockMeta>, Error> {
+        let (start_ms, end_ms) = (meta.start_ms, meta.end_ms);
         let mut writer = BlockWriter::create(Arc::clone(&self.directory), meta)?;
         if self.has_starts {
             writer = writer.with_start_timestamps();
         }
-        let select = Select::new(Vec::new(), start_ms, end_ms - 1);
-        let mut cursor = HeadCursor::new(self.head.capture(&select), start_ms);
+        let mut cursor = HeadCursor::new(capture, start_ms);
         let mut samples = SampleBuffer::new();
         while let Some(mut series) = cursor.next_series().map_err(|error| in_memory(&error))? {
             samples.clear();
@@ -155,7 +166,10 @@ impl Shared {
         let references = self.head.logged_references();
         let keep = Keep {
             series: &|reference| references.contains(&reference),
-            start_ms: self.head.valid_from_ms(),
+            start_ms: self
+                .head
+                .valid_from_ms()
+                .min(self.head.oldest_late_ms().unwrap_or(i64::MAX)),
         };
         let counts = write_checkpoint(directory, &files, last, self.segment_bytes, &keep)?;
         remove_before(directory, last)?;
@@ -173,7 +187,10 @@ impl Shared {
         let mut joined = 0;
         loop {
             let current = self.blocks.current();
-            let metas: Vec<BlockMeta> = current.blocks().iter().map(Block::meta).collect();
+            let mut metas: Vec<BlockMeta> = current.blocks().iter().map(Block::meta).collect();
+            // Joined with others, one that reaches into memory would seem to say that memory begins behind it.
+            let head_start_ms = self.blocks.head_start_ms().unwrap_or(i64::MIN);
+            metas.retain(|meta| !is_late(meta) || meta.end_ms <= head_start_ms);
             let chosen = plan(&metas, &settings);
             if chosen.is_empty() {
                 return Ok(joined);
@@ -211,7 +228,7 @@ impl Shared {
             .map(|block| (block.meta(), block.size_bytes()))
             .collect();
         let disk = DiskUse {
-            other_bytes: self.wal.as_ref().map_or(0, |wal| wal.stats().size_bytes)
+            other_bytes: self.logs().map(|log| log.stats().size_bytes).sum::<u64>()
                 + self.head.mapped.size_bytes(),
             disk_bytes: 0,
         };
@@ -242,7 +259,7 @@ impl Shared {
 
     /// Writes a block under a new name. When that fails it is removed, in case it got so far as to have that name: after a restart it
     /// would hide those that it was made of, and what is deleted in them until then.
-    fn with_new_block<T>(&self, write: impl FnOnce(Ulid) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn with_new_block<T>(&self, write: impl FnOnce(Ulid) -> Result<T, Error>) -> Result<T, Error> {
         let ulid = self.next_ulid();
         write(ulid).inspect_err(|_| self.blocks.add_leftover(ulid))
     }
@@ -279,4 +296,8 @@ fn in_memory(error: &SourceError) -> Error {
         path: "memory".to_owned(),
         message: error.to_string(),
     }
+}
+
+fn is_late(meta: &BlockMeta) -> bool {
+    meta.hints.iter().any(|hint| hint == FROM_OUT_OF_ORDER)
 }

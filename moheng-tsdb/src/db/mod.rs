@@ -4,13 +4,14 @@ mod blocks;
 mod builder;
 mod compaction;
 mod delete;
+mod late;
 mod notes;
 mod open;
 mod replay;
 mod worker;
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moheng_metrics::{
@@ -22,6 +23,7 @@ use blocks::Blocks;
 pub use builder::DbBuilder;
 pub use compaction::Compacted;
 pub use delete::DeletedSeries;
+pub(crate) use late::LogEnds;
 pub(crate) use open::refuse_unsupported;
 use worker::Worker;
 
@@ -73,6 +75,9 @@ struct Shared {
     blocks: Blocks,
     /// `None` when read-only.
     wal: Option<Wal>,
+    /// The log of late samples; `None` when read-only. Written before `wal`.
+    late_log: Option<Wal>,
+    late_is_due: AtomicBool,
     /// Held until the database is closed or dropped.
     lock: Mutex<Option<Arc<dyn File>>>,
     replay: ReplayStats,
@@ -128,6 +133,7 @@ impl Db {
                 size_bytes: self.shared.replay.size_bytes,
                 ..WalStats::default()
             }),
+            late_log: self.shared.late_log.as_ref().map(Wal::stats).unwrap_or_default(),
             replay: self.shared.replay.clone(),
         }
     }
@@ -151,7 +157,7 @@ impl Db {
     ///
     /// When a sync of the log failed, and from then on nothing is taken; or the disk is full or fails.
     pub fn run_maintenance(&self) -> Result<(), Error> {
-        self.shared.wal.as_ref().map_or(Ok(()), Wal::sync_if_due)?;
+        self.shared.logs().try_for_each(Wal::sync_if_due)?;
         self.shared.map_chunks_if_due()
     }
 
@@ -163,11 +169,9 @@ impl Db {
     /// When the disk fails.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let shared = &self.shared;
-        let end = shared.wal.as_ref().map(|wal| {
-            let end = wal.end();
-            wal.sync().map(|()| end)
-        });
-        backup::scan(Arc::clone(&shared.directory), end.transpose()?, &*shared.clock)
+        let end = shared.log_ends();
+        shared.logs().try_for_each(Wal::sync)?;
+        backup::scan(Arc::clone(&shared.directory), end, &*shared.clock)
     }
 
     /// Decodes every chunk in memory and checks that the label index fits the series, and re-reads every block: checksums,
@@ -200,7 +204,8 @@ impl Db {
     pub fn close(&self) -> Result<(), Error> {
         let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         drop(workers);
-        let outcome = self.shared.wal.as_ref().map_or(Ok(()), Wal::close);
+        let outcomes: Vec<_> = self.shared.logs().map(Wal::close).collect();
+        let outcome = outcomes.into_iter().collect();
         self.shared
             .lock
             .lock()
@@ -269,12 +274,17 @@ impl SeriesSource for Db {
 impl SampleSink for Db {
     fn append(&self, batch: &AppendBatch<'_>) -> Result<Appended, SinkError> {
         let wal = self.shared.wal.as_ref().ok_or_else(read_only)?;
-        Ok(self.shared.head.append(batch, wal)?)
+        Ok(self
+            .shared
+            .head
+            .append(batch, wal, self.shared.late_log.as_ref())?)
     }
 
     fn sync(&self) -> Result<(), SinkError> {
-        let wal = self.shared.wal.as_ref().ok_or_else(read_only)?;
-        Ok(wal.sync_as_promised()?)
+        if self.shared.wal.is_none() {
+            return Err(read_only());
+        }
+        Ok(self.shared.logs().try_for_each(Wal::sync_as_promised)?)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Opening: look, lock, read the log, set damage aside.
 
 use std::io;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::blocks::Blocks;
-use super::replay::read_log;
+use super::late;
+use super::replay::{ReadLog, read_log};
 use super::{Db, DbBuilder, Shared, Worker};
 use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
@@ -42,34 +43,21 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         .with_exemplars(settings.max_exemplars)
         .with_mapped(mapped);
     head.refuse_before(head_start_ms);
+    head.set_late_window_ms(settings.out_of_order_window_ms);
     let read = read_log(&**directory, &head, found)?;
-    let mut replay = read.stats;
+    let mut replay = read.stats.clone();
     replay.had_damaged_chunks = damage.is_some();
     replay.duration = builder.clock.monotonic().saturating_sub(begin);
     report(&replay);
 
-    let wal = if builder.is_read_only {
-        None
-    } else {
-        remove_unfinished(&**directory)?;
-        repair(&**directory, &read.repairs)?;
-        repair_mapped(&**directory, damage.as_ref(), &head)?;
-        sync_last_segment(&**directory, &read.files, settings.wal_sync)?;
-        Some(Wal::new(WalOptions {
-            directory: Arc::clone(directory),
-            log: names::WAL,
-            clock: Arc::clone(&builder.clock),
-            policy: settings.wal_sync,
-            segment_bytes: settings.wal_segment_bytes,
-            next_number: read.files.next_number,
-            size_bytes: replay.size_bytes,
-        }))
-    };
+    let (wal, late_log) = open_logs(builder, &read, damage.as_ref(), &head)?.unzip();
     let shared = Arc::new(Shared {
         directory: Arc::clone(directory),
         head,
         blocks,
         wal,
+        late_log,
+        late_is_due: AtomicBool::new(false),
         lock: Mutex::new(lock),
         replay,
         clock: Arc::clone(&builder.clock),
@@ -100,7 +88,48 @@ fn check(settings: &Settings) -> Result<(), Error> {
             settings.wal_segment_bytes
         )));
     }
-    Ok(())
+    late::check_window(settings.out_of_order_window_ms)
+}
+
+/// Repairs the logs, makes them durable, and opens them for writing: that of late samples second. `None` when read-only.
+fn open_logs(
+    builder: &DbBuilder,
+    read: &ReadLog,
+    damage: Option<&MappedDamage>,
+    head: &Head,
+) -> Result<Option<(Wal, Wal)>, Error> {
+    if builder.is_read_only {
+        return Ok(None);
+    }
+    let directory = &*builder.directory;
+    let settings = &builder.settings;
+    remove_unfinished(directory)?;
+    repair(directory, &read.repairs)?;
+    repair_mapped(directory, damage, head)?;
+    sync_last_segment(directory, names::WAL, &read.files, settings.wal_sync)?;
+    sync_last_segment(
+        directory,
+        names::LATE_SAMPLES_LOG,
+        &read.late_files,
+        settings.wal_sync,
+    )?;
+    if settings.out_of_order_window_ms > 0 {
+        late::create_log(directory)?;
+    }
+    let options = |log, files: &LogFiles, size_bytes| WalOptions {
+        directory: Arc::clone(&builder.directory),
+        log,
+        clock: Arc::clone(&builder.clock),
+        policy: settings.wal_sync,
+        segment_bytes: settings.wal_segment_bytes,
+        next_number: files.next_number,
+        size_bytes,
+    };
+    let wal = Wal::new(options(names::WAL, &read.files, read.stats.size_bytes));
+    let late_size_bytes = read.late_size_bytes;
+    let late_options = options(names::LATE_SAMPLES_LOG, &read.late_files, late_size_bytes);
+    let late_log = Wal::beside(late_options, &wal);
+    Ok(Some((wal, late_log)))
 }
 
 fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, Error> {
@@ -124,7 +153,7 @@ fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, E
         let syncing = Arc::clone(shared);
         workers.push(Worker::start("moheng-wal-sync", interval, move || {
             // A failure poisons the log, which logs it and refuses every later append.
-            let _ = syncing.wal.as_ref().map_or(Ok(()), Wal::sync_in_background);
+            let _ = syncing.logs().try_for_each(Wal::sync_in_background);
         })?);
     }
     Ok(workers)
@@ -138,13 +167,6 @@ pub(crate) fn refuse_unsupported(directory: &dyn Directory) -> Result<(), Error>
             "a restore into the data directory has not finished (it holds {}); empty it and restore again",
             names::RESTORE_MARKER
         )));
-    }
-    let late = list_or_empty(directory, names::LATE_SAMPLES_LOG).map_err(Error::io("listing wbl"))?;
-    if late.iter().any(|entry| entry.size_bytes > 0) {
-        return Err(Error::Unsupported(
-            "the data directory holds a log of out-of-order samples (wbl), which this version cannot read"
-                .to_owned(),
-        ));
     }
     Ok(())
 }
@@ -195,14 +217,19 @@ fn repair_mapped(directory: &dyn Directory, damage: Option<&MappedDamage>, head:
 }
 
 /// What a killed process wrote last may not be durable yet; the policy's promise covers it too.
-fn sync_last_segment(directory: &dyn Directory, files: &LogFiles, policy: WalSync) -> Result<(), Error> {
+fn sync_last_segment(
+    directory: &dyn Directory,
+    log: &str,
+    files: &LogFiles,
+    policy: WalSync,
+) -> Result<(), Error> {
     let Some(last) = files.segments.last().filter(|_| policy != WalSync::Os) else {
         return Ok(());
     };
     directory
         .open(&last.path, OpenMode::Append)
         .and_then(|file| file.sync())
-        .and_then(|()| directory.sync_directory(names::WAL))
+        .and_then(|()| directory.sync_directory(log))
         .map_err(Error::io(format!("syncing {}", last.path)))
 }
 

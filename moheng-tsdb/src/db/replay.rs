@@ -3,7 +3,8 @@
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
-use crate::head::{FoundChunks, Head, Replay, ReplayCounts};
+use crate::format::{DecodeError, names};
+use crate::head::{FoundChunks, Head, ReplayCounts};
 use crate::storage::Directory;
 use crate::wal::{LogFiles, RepairPlan, SegmentEvent, SegmentFile, SegmentReader};
 use crate::{Error, ReplayStats};
@@ -11,6 +12,9 @@ use crate::{Error, ReplayStats};
 /// What reading the log found.
 pub(super) struct ReadLog {
     pub(super) files: LogFiles,
+    /// The log of late samples.
+    pub(super) late_files: LogFiles,
+    pub(super) late_size_bytes: u64,
     pub(super) repairs: Vec<RepairPlan>,
     pub(super) stats: ReplayStats,
 }
@@ -19,24 +23,60 @@ pub(super) struct ReadLog {
 /// without that.
 pub(super) fn read_log(directory: &dyn Directory, head: &Head, found: FoundChunks) -> Result<ReadLog, Error> {
     let files = LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))?;
+    let late_files = LogFiles::list_log(directory, names::LATE_SAMPLES_LOG)
+        .map_err(Error::io("listing the log of late samples"))?;
     let mut stats = ReplayStats::default();
+    let mut replay = head.replay(found);
+    let mut repairs = read_files(directory, &files, &mut stats, &mut |record| replay.record(record))?;
+    for segment in files.in_order() {
+        stats.size_bytes += segment.size_bytes;
+    }
+    let late = &mut |record: &[u8]| replay.late_record(record);
+    repairs.extend(read_files(directory, &late_files, &mut stats, late)?);
+    let late_size_bytes = late_files.in_order().map(|segment| segment.size_bytes).sum();
+    let counts: ReplayCounts = replay.finish();
+    stats.samples = counts.samples;
+    stats.late_samples = counts.late_samples;
+    stats.out_of_order = counts.out_of_order;
+    stats.in_blocks = counts.in_blocks;
+    stats.mapped_chunks = counts.mapped_chunks;
+    stats.in_mapped_chunks = counts.in_mapped_chunks;
+    stats.unknown_references = counts.unknown_references;
+    stats.unknown_notes = counts.unknown_notes;
+    stats.skipped_records = counts.skipped.into_iter().collect();
+    stats.skipped_records.sort_unstable();
+    Ok(ReadLog {
+        files,
+        late_files,
+        late_size_bytes,
+        repairs,
+        stats,
+    })
+}
+
+/// What a record is applied with.
+type Apply<'a> = dyn FnMut(&[u8]) -> Result<(), DecodeError> + 'a;
+
+/// Reads one log, and says what is to be repaired.
+fn read_files(
+    directory: &dyn Directory,
+    files: &LogFiles,
+    stats: &mut ReplayStats,
+    replay: &mut Apply<'_>,
+) -> Result<Vec<RepairPlan>, Error> {
     if !files.missing.is_empty() {
         tracing::warn!(numbers = ?files.missing, "segments of the write-ahead log are missing");
         stats.corruptions += files.missing.len() as u64;
     }
-    for segment in files.in_order() {
-        stats.segments += 1;
-        stats.size_bytes += segment.size_bytes;
-    }
-    let mut replay = head.replay(found);
+    stats.segments += files.in_order().count() as u64;
     let (sender, receiver) = mpsc::sync_channel(QUEUED_BATCHES);
     let repairs = thread::scope(|scope| {
         let reader = thread::Builder::new()
             .name("moheng-replay".to_owned())
-            .spawn_scoped(scope, || read_segments(directory, &files, sender))
+            .spawn_scoped(scope, || read_segments(directory, files, sender))
             .map_err(Error::io("starting the thread that reads the write-ahead log"))?;
         for batch in receiver {
-            stats.corruptions += apply(&batch, &mut replay);
+            stats.corruptions += apply(&batch, replay);
         }
         reader
             .join()
@@ -50,21 +90,7 @@ pub(super) fn read_log(directory: &dyn Directory, head: &Head, found: FoundChunk
             stats.corruptions += plan.damages;
         }
     }
-    let counts: ReplayCounts = replay.finish();
-    stats.samples = counts.samples;
-    stats.out_of_order = counts.out_of_order;
-    stats.in_blocks = counts.in_blocks;
-    stats.mapped_chunks = counts.mapped_chunks;
-    stats.in_mapped_chunks = counts.in_mapped_chunks;
-    stats.unknown_references = counts.unknown_references;
-    stats.unknown_notes = counts.unknown_notes;
-    stats.skipped_records = counts.skipped.into_iter().collect();
-    stats.skipped_records.sort_unstable();
-    Ok(ReadLog {
-        files,
-        repairs,
-        stats,
-    })
+    Ok(repairs)
 }
 
 /// How far reading may be ahead of applying.
@@ -81,11 +107,11 @@ struct RecordBatch {
 }
 
 /// Applies records and returns how many of them make no sense.
-fn apply(batch: &RecordBatch, replay: &mut Replay<'_>) -> u64 {
+fn apply(batch: &RecordBatch, replay: &mut Apply<'_>) -> u64 {
     let mut malformed = 0;
     let mut start = 0;
     for &end in &batch.ends {
-        if let Err(error) = replay.record(batch.bytes.get(start..end).unwrap_or_default()) {
+        if let Err(error) = replay(batch.bytes.get(start..end).unwrap_or_default()) {
             malformed += 1;
             // The checksum holds, so it was written like this: nothing to cut out.
             tracing::warn!(segment = %batch.segment, %error, "a record is not well formed");

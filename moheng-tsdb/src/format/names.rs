@@ -2,7 +2,7 @@
 
 /// The directory of the write-ahead log.
 pub(crate) const WAL: &str = "wal";
-/// The directory of the log of late samples, which is not supported yet.
+/// The directory of the log of late samples.
 pub(crate) const LATE_SAMPLES_LOG: &str = "wbl";
 /// What is set aside because it is damaged; Prometheus does not look there.
 pub(crate) const QUARANTINE: &str = "quarantine";
@@ -105,7 +105,7 @@ pub(crate) fn checkpoint_number(name: &str) -> Option<u32> {
 pub(crate) fn is_log_file(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     match parts.as_slice() {
-        [WAL, segment] => segment_number(segment).is_some(),
+        [WAL | LATE_SAMPLES_LOG, segment] => segment_number(segment).is_some(),
         [WAL, checkpoint, segment] => {
             checkpoint_number(checkpoint).is_some() && segment_number(segment).is_some()
         }
@@ -160,6 +160,7 @@ mod tests {
         assert_eq!(checkpoint_number("checkpoint.00000012"), Some(12));
         assert_eq!(checkpoint_number("checkpoint.00000012.tmp"), None);
         assert_eq!(checkpoint_number("00000012"), None);
+        assert!(is_log_file("wbl/00000001") && !is_log_file("wbl/checkpoint.00000001/00000000"));
         assert!(is_log_file("wal/00000001") && is_log_file("wal/checkpoint.00000001/00000000"));
         assert!(!is_log_file("wal") && !is_log_file("wal/x") && !is_log_file("wal/../00000001"));
         assert!(is_block("01BKGV7JBM69T2G1BGBGM6KB12"));

@@ -4,7 +4,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use moheng_metrics::{AppendBatch, AppendEntry, Appended, HistogramEntry, SampleError, SampleOutcome};
 
+use super::append_late::{LateEntry, LateScratch, write_with_late};
 use super::isolation::Publishing;
+use super::late_samples::{LateSample, LateValue};
 use super::log_batch::{Packer, write};
 use super::notes::{LockedTails, NoteScratch};
 use super::page::{Page, PageData, place};
@@ -31,8 +33,9 @@ pub(crate) struct AppendScratch {
     started_samples: StartedSamplesEncoder,
     pub(super) histograms: HistogramScratch,
     notes: NoteScratch,
-    series_record: Vec<u8>,
-    packer: Packer,
+    pub(super) late: LateScratch,
+    pub(super) series_record: Vec<u8>,
+    pub(super) packer: Packer,
 }
 
 /// What batches with histograms need besides.
@@ -53,6 +56,16 @@ pub(super) struct Accepted {
     pub(super) slot: u32,
 }
 
+impl Accepted {
+    pub(super) fn new(entry: usize, page: usize, slot: usize) -> Self {
+        Self {
+            entry: entry as u32,
+            page: page as u32,
+            slot: slot as u32,
+        }
+    }
+}
+
 /// In place of an id when the entry was rejected already.
 pub(super) const REJECTED: SeriesId = SeriesId::MAX;
 
@@ -61,6 +74,17 @@ pub(super) const REJECTED: SeriesId = SeriesId::MAX;
 pub(super) struct AppendBounds {
     /// The oldest time.
     pub(super) start_ms: i64,
+    /// From when on what is older than that, or than the newest sample of its series, is taken as late.
+    pub(super) late_from_ms: Option<i64>,
+}
+
+/// What a sample that is taken is to its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Newest,
+    /// The newest one again.
+    Repeated,
+    Late,
 }
 
 /// Sums up what happened to the entries.
@@ -70,19 +94,25 @@ pub(super) struct BatchCounts {
     pub(super) out_of_order: u64,
     pub(super) duplicate: u64,
     pub(super) out_of_bounds: u64,
+    pub(super) too_old: u64,
     pub(super) unknown_reference: u64,
     pub(super) series_created: usize,
 }
 
 impl Head {
-    /// Appends a batch through the log.
+    /// Appends a batch through the logs: late samples, which are taken when there is a log for them, through `late_log`.
     ///
     /// # Errors
     ///
-    /// When the log does not take it; nothing was stored.
-    pub(crate) fn append(&self, batch: &AppendBatch<'_>, wal: &Wal) -> Result<Appended, Error> {
+    /// When a log does not take it; nothing was stored.
+    pub(crate) fn append(
+        &self,
+        batch: &AppendBatch<'_>,
+        wal: &Wal,
+        late_log: Option<&Wal>,
+    ) -> Result<Appended, Error> {
         let mut scratch = self.take_scratch();
-        let outcome = self.append_with(batch, wal, &mut scratch);
+        let outcome = self.append_with(batch, (wal, late_log), &mut scratch);
         self.give_scratch_back(scratch);
         outcome
     }
@@ -90,7 +120,7 @@ impl Head {
     fn append_with(
         &self,
         batch: &AppendBatch<'_>,
-        wal: &Wal,
+        (wal, late_log): (&Wal, Option<&Wal>),
         scratch: &mut AppendScratch,
     ) -> Result<Appended, Error> {
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -108,7 +138,9 @@ impl Head {
         drop(removal);
         let bounds = AppendBounds {
             start_ms: self.valid_from_ms(),
+            late_from_ms: late_log.and_then(|_| self.late_from_ms(first_ms(batch))),
         };
+        scratch.late.entries.clear();
         let has_starts =
             self.stores_starts && batch.start_timestamps_ms.iter().any(|&start_ms| start_ms != 0);
         check(
@@ -132,15 +164,22 @@ impl Head {
             &mut histogram_outcomes,
             &mut counts,
         );
+        let all_outcomes = (outcomes.as_mut_slice(), histogram_outcomes.as_mut_slice());
+        Self::check_late(&pages, &mut scratch.late, all_outcomes, &mut counts);
         let locked = LockedTails {
             page_numbers: &scratch.page_numbers,
             tails: &tails,
         };
         let noted = self.check_notes(batch, &locked, &mut scratch.notes);
-        let accepted = scratch.accepted.len() + scratch.histograms.accepted.len();
+        let accepted =
+            scratch.accepted.len() + scratch.histograms.accepted.len() + scratch.late.entries.len();
         if accepted > 0 || !scratch.notes.is_empty() {
             self.encode_series(scratch, &tails);
-            if let Err(error) = write_records(wal, scratch) {
+            let written = match late_log.filter(|_| !scratch.late.entries.is_empty()) {
+                Some(late_log) => write_with_late(wal, late_log, scratch),
+                None => write_records(wal, scratch),
+            };
+            if let Err(error) = written {
                 undo(&pages, &mut tails, scratch);
                 return Err(error);
             }
@@ -244,6 +283,9 @@ impl Head {
         if !scratch.histograms.accepted.is_empty() {
             self.publish_histograms(histograms, pages, tails, scratch, &mut published);
         }
+        if !scratch.late.entries.is_empty() {
+            self.publish_late(pages, tails, scratch, &mut published);
+        }
         if !published.new_series.is_empty() {
             let mut index = self.index_mut();
             for &id in &published.new_series {
@@ -255,7 +297,7 @@ impl Head {
         // A series' first chunk is created with its first sample.
         add(
             &self.counters.chunks_created,
-            published.new_chunks + published.new_series.len() as u64,
+            published.new_chunks + published.new_series.len() as u64 - published.new_late_series,
         );
     }
 
@@ -267,6 +309,7 @@ impl Head {
         add(&counters.samples_out_of_order, counts.out_of_order);
         add(&counters.samples_duplicate, counts.duplicate);
         add(&counters.samples_out_of_bounds, counts.out_of_bounds);
+        add(&counters.samples_too_old, counts.too_old);
         add(&counters.samples_unknown_reference, counts.unknown_reference);
     }
 
@@ -295,6 +338,8 @@ pub(super) struct Published {
     start_ms: i64,
     end_ms: i64,
     new_chunks: u64,
+    /// How many of `new_series` have only late samples.
+    new_late_series: u64,
     /// Series that matchers do not find yet.
     new_series: Vec<SeriesId>,
 }
@@ -306,6 +351,7 @@ impl Published {
             start_ms: i64::MAX,
             end_ms: i64::MIN,
             new_chunks: 0,
+            new_late_series: 0,
             new_series: Vec::new(),
         }
     }
@@ -322,6 +368,23 @@ impl Published {
         self.start_ms = self.start_ms.min(timestamp_ms);
         self.end_ms = self.end_ms.max(timestamp_ms);
         self.new_chunks += u64::from(is_new_chunk);
+        self.find_new(accepted, page_number, tails);
+    }
+
+    /// Notes a series whose first sample is late.
+    pub(super) fn find_new_late(
+        &mut self,
+        accepted: Accepted,
+        page_number: usize,
+        tails: &mut [MutexGuard<'_, Vec<Tail>>],
+    ) {
+        let before = self.new_series.len();
+        self.find_new(accepted, page_number, tails);
+        self.new_late_series += (self.new_series.len() - before) as u64;
+    }
+
+    #[inline]
+    fn find_new(&mut self, accepted: Accepted, page_number: usize, tails: &mut [MutexGuard<'_, Vec<Tail>>]) {
         let tail = tails
             .get_mut(accepted.page as usize)
             .and_then(|tails| tails.get_mut(accepted.slot as usize));
@@ -379,8 +442,26 @@ fn check(
         };
         let value_bits = entry.value.to_bits();
         match check_tail(tail, entry.timestamp_ms, value_bits, bounds, counts) {
-            Ok(true) => {}
-            Ok(false) => continue,
+            Ok(Taken::Newest) => {}
+            Ok(Taken::Repeated) => continue,
+            Ok(Taken::Late) => {
+                let start_ms = batch.start_timestamp_ms(position);
+                let sample = LateSample::new(
+                    entry.timestamp_ms,
+                    if has_starts { start_ms } else { 0 },
+                    LateValue::Float(entry.value),
+                );
+                let accepted = Accepted::new(position, page, slot);
+                note_late(
+                    tail,
+                    id,
+                    (accepted, false),
+                    sample,
+                    &mut scratch.late,
+                    &mut scratch.unlogged,
+                );
+                continue;
+            }
             Err(error) => {
                 *outcome = Err(error);
                 continue;
@@ -403,15 +484,38 @@ fn check(
                 value: entry.value,
             });
         }
-        scratch.accepted.push(Accepted {
-            entry: position as u32,
-            page: page as u32,
-            slot: slot as u32,
-        });
+        scratch.accepted.push(Accepted::new(position, page, slot));
     }
 }
 
-/// Checks a sample against the newest one of its series, which it becomes; `false` when it is the same again.
+/// Keeps a late sample of a batch for later, and notes its series when the log does not know it.
+#[cold]
+pub(super) fn note_late(
+    tail: &Tail,
+    id: SeriesId,
+    (accepted, is_histogram): (Accepted, bool),
+    sample: LateSample,
+    late: &mut LateScratch,
+    unlogged: &mut Vec<SeriesId>,
+) {
+    if !tail.is_logged && !unlogged.contains(&id) {
+        unlogged.push(id);
+    }
+    late.entries.push(LateEntry {
+        is_histogram,
+        accepted,
+        reference: tail.reference,
+        sample,
+    });
+}
+
+/// The timestamp of the first sample of a batch.
+fn first_ms(batch: &AppendBatch<'_>) -> Option<i64> {
+    let float_ms = batch.entries.first().map(|entry| entry.timestamp_ms);
+    float_ms.or_else(|| batch.histograms.first().map(|entry| entry.timestamp_ms))
+}
+
+/// Checks a sample against the newest one of its series, which it becomes unless it is late or the same again.
 #[inline]
 pub(super) fn check_tail(
     tail: &mut Tail,
@@ -419,31 +523,52 @@ pub(super) fn check_tail(
     value_bits: u64,
     bounds: AppendBounds,
     counts: &mut BatchCounts,
-) -> Result<bool, SampleError> {
-    if timestamp_ms < bounds.start_ms {
-        counts.out_of_bounds += 1;
-        return Err(SampleError::OutOfBounds);
+) -> Result<Taken, SampleError> {
+    if timestamp_ms < bounds.start_ms || (tail.has_samples && timestamp_ms <= tail.end_ms) {
+        return check_old(tail, timestamp_ms, value_bits, bounds, counts);
     }
-    if tail.has_samples && timestamp_ms <= tail.end_ms {
-        if timestamp_ms < tail.end_ms {
-            counts.out_of_order += 1;
-            return Err(SampleError::OutOfOrder);
-        }
+    tail.has_samples = true;
+    tail.end_ms = timestamp_ms;
+    tail.value_bits = value_bits;
+    Ok(Taken::Newest)
+}
+
+/// Checks a sample that cannot become the newest one of its series.
+fn check_old(
+    tail: &Tail,
+    timestamp_ms: i64,
+    value_bits: u64,
+    bounds: AppendBounds,
+    counts: &mut BatchCounts,
+) -> Result<Taken, SampleError> {
+    let is_valid = timestamp_ms >= bounds.start_ms;
+    if is_valid && timestamp_ms == tail.end_ms {
         if value_bits != tail.value_bits {
             counts.duplicate += 1;
             return Err(SampleError::DuplicateTimestamp);
         }
         counts.repeated += 1;
-        return Ok(false);
+        return Ok(Taken::Repeated);
     }
-    tail.has_samples = true;
-    tail.end_ms = timestamp_ms;
-    tail.value_bits = value_bits;
-    Ok(true)
+    match bounds.late_from_ms {
+        Some(from_ms) if timestamp_ms >= from_ms => Ok(Taken::Late),
+        Some(_) => {
+            counts.too_old += 1;
+            Err(SampleError::OutOfBounds)
+        }
+        None if is_valid => {
+            counts.out_of_order += 1;
+            Err(SampleError::OutOfOrder)
+        }
+        None => {
+            counts.out_of_bounds += 1;
+            Err(SampleError::OutOfBounds)
+        }
+    }
 }
 
 /// Logs the batch: new series first, then its samples.
-fn write_records(wal: &Wal, scratch: &mut AppendScratch) -> Result<(), Error> {
+pub(super) fn write_records(wal: &Wal, scratch: &mut AppendScratch) -> Result<(), Error> {
     let fixed: [&[u8]; 4] = [
         &scratch.series_record,
         scratch.notes.metadata_record(),

@@ -6,7 +6,10 @@ use moheng_metrics::histogram::{HistogramLayout, MAX_SCHEMA};
 use moheng_metrics::{HistogramEntry, HistogramValue, SampleError, SampleOutcome};
 
 use super::Head;
-use super::append::{Accepted, AppendBounds, AppendScratch, BatchCounts, Published, check_tail};
+use super::append::{
+    Accepted, AppendBounds, AppendScratch, BatchCounts, Published, Taken, check_tail, note_late,
+};
+use super::late_samples::{LateSample, LateValue};
 use super::open_extra::value_bits;
 use super::page::{Page, place};
 use super::series::Tail;
@@ -85,8 +88,22 @@ pub(super) fn check(
             continue;
         };
         match check_tail(tail, entry.timestamp_ms, value_bits(entry.value), bounds, counts) {
-            Ok(true) => {}
-            Ok(false) => continue,
+            Ok(Taken::Newest) => {}
+            Ok(Taken::Repeated) => continue,
+            Ok(Taken::Late) => {
+                let start_ms = if has_starts { entry.start_timestamp_ms } else { 0 };
+                let sample = LateSample::new(entry.timestamp_ms, start_ms, LateValue::of(entry.value));
+                let accepted = (Accepted::new(position, page, slot), true);
+                note_late(
+                    tail,
+                    id,
+                    accepted,
+                    sample,
+                    &mut scratch.late,
+                    &mut scratch.unlogged,
+                );
+                continue;
+            }
             Err(error) => {
                 *outcome = Err(error);
                 continue;
@@ -108,11 +125,7 @@ pub(super) fn check(
         encoder
             .get_or_insert_with(|| HistogramsEncoder::new(kind))
             .push(place, entry.value);
-        histograms.accepted.push(Accepted {
-            entry: position as u32,
-            page: page as u32,
-            slot: slot as u32,
-        });
+        histograms.accepted.push(Accepted::new(position, page, slot));
     }
     histograms
         .records

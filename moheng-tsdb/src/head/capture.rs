@@ -23,6 +23,16 @@ pub(crate) struct Capture {
     pub(crate) open_bytes: Vec<u8>,
     /// The files that full chunks are in.
     pub(crate) files: MappedFiles,
+    /// The last millisecond that is selected.
+    pub(crate) end_ms: i64,
+}
+
+/// Which samples to capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    All,
+    InOrder,
+    Late,
 }
 
 /// The samples of one series, encoded.
@@ -35,6 +45,8 @@ pub(crate) struct CapturedSeries {
     pub(crate) open: Range<usize>,
     /// How the open chunk is encoded.
     pub(crate) open_encoding: Encoding,
+    /// Chunks of visible late samples, the first written first; they overlap anything.
+    pub(crate) late: Vec<(Encoding, Arc<[u8]>)>,
     /// The last millisecond that is selected and visible.
     pub(crate) end_ms: i64,
     /// The deleted ranges, ascending and apart from each other.
@@ -44,6 +56,11 @@ pub(crate) struct CapturedSeries {
 impl Head {
     /// Captures the series of a selection that have samples in its range, as they are now.
     pub(crate) fn capture(&self, select: &Select) -> Capture {
+        self.capture_part(select, Part::All)
+    }
+
+    /// Captures like [`Head::capture`], but perhaps only a part of the samples.
+    pub(crate) fn capture_part(&self, select: &Select, part: Part) -> Capture {
         let point = self.isolation.read_point();
         let deletions = self.notes.deletions();
         let index = self.index();
@@ -60,9 +77,13 @@ impl Head {
             series: Vec::new(),
             open_bytes: Vec::new(),
             files: MappedFiles::default(),
+            end_ms: select.end_ms,
         };
         self.visit(&ids, |id, slot, data| {
-            let is_added = capture.add(id, slot, data, &point, select);
+            let mut is_added = part != Part::Late && capture.add(id, slot, data, &point, select);
+            if part != Part::InOrder {
+                is_added = capture.add_late(id, slot, data, &point, (is_added, select));
+            }
             capture.hide(id, is_added, &deletions);
             if is_added && select.limit.is_some() && capture.last_is_empty(select.start_ms, &files) {
                 capture.series.pop();
@@ -144,10 +165,7 @@ impl Head {
     /// Calls `visitor` for ids, ascending, whose series has samples in the range.
     fn visit_in_range(&self, ids: &[SeriesId], select: &Select, mut visitor: impl FnMut(SeriesId)) {
         self.visit(ids, |id, slot, data| {
-            let range = data
-                .series
-                .get(slot)
-                .and_then(|series| Some((series.start_ms()?, series.end_ms()?)));
+            let range = data.range_ms(slot);
             if range.is_some_and(|(start_ms, end_ms)| start_ms <= select.end_ms && select.start_ms <= end_ms)
             {
                 visitor(id);
@@ -221,11 +239,46 @@ impl Capture {
                 sealed,
                 open: open_start..self.open_bytes.len(),
                 open_encoding,
+                late: Vec::new(),
                 end_ms,
                 deleted: None,
             });
         }
         is_added
+    }
+
+    /// Captures the late samples of a series, whose other samples may be captured already, and returns whether it is.
+    #[inline]
+    fn add_late(
+        &mut self,
+        id: SeriesId,
+        slot: usize,
+        data: &PageData,
+        point: &ReadPoint<'_>,
+        (is_added, select): (bool, &Select),
+    ) -> bool {
+        let Some(late) = data.late(slot) else {
+            return is_added;
+        };
+        let chunks = late.visible(point, select.start_ms, select.end_ms);
+        if chunks.is_empty() {
+            return is_added;
+        }
+        if let Some(series) = self.series.last_mut().filter(|_| is_added) {
+            series.late = chunks;
+            return true;
+        }
+        self.series.push(CapturedSeries {
+            id,
+            labels: Labels::empty(),
+            sealed: Vec::new(),
+            open: 0..0,
+            open_encoding: Encoding::Xor,
+            late: chunks,
+            end_ms: select.end_ms,
+            deleted: None,
+        });
+        true
     }
 
     /// Notes the deletions of a series that was just captured.
@@ -240,34 +293,35 @@ impl Capture {
         let Some(series) = self.series.last() else {
             return true;
         };
-        let is_selected = |time: i64| {
+        let is_selected = |time: i64, end_ms: i64| {
             let mut intervals = series.deleted.iter().flat_map(|deleted| deleted.iter());
-            (start_ms..=series.end_ms).contains(&time)
-                && !intervals.any(|interval| interval.overlaps(time, time))
+            (start_ms..=end_ms).contains(&time) && !intervals.any(|interval| interval.overlaps(time, time))
         };
         let mut samples = SampleBuffer::new();
-        let mut is_needed = |encoding: Encoding, chunk: &[u8]| {
+        let mut is_needed = |encoding: Encoding, chunk: &[u8], end_ms: i64| {
             samples.clear();
             // A damaged chunk is handed out, so that the query fails.
             encoding.decode(chunk, &mut samples).is_err()
                 || [&samples.floats.timestamps_ms, &samples.histograms.timestamps_ms]
                     .into_iter()
                     .flatten()
-                    .any(|&time| is_selected(time))
+                    .any(|&time| is_selected(time, end_ms))
         };
         let mut buffer = Vec::new();
         for chunk in &series.sealed {
             // A chunk begins and ends with a sample.
-            if is_selected(chunk.start_ms)
-                || is_selected(chunk.end_ms())
+            if is_selected(chunk.start_ms, series.end_ms)
+                || is_selected(chunk.end_ms(), series.end_ms)
                 || chunk
                     .bytes(files, &mut buffer)
-                    .map_or(true, |bytes| is_needed(chunk.encoding, bytes))
+                    .map_or(true, |bytes| is_needed(chunk.encoding, bytes, series.end_ms))
             {
                 return false;
             }
         }
         let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
-        open.is_empty() || !is_needed(series.open_encoding, open)
+        let mut late = series.late.iter();
+        (open.is_empty() || !is_needed(series.open_encoding, open, series.end_ms))
+            && !late.any(|(encoding, chunk)| is_needed(*encoding, chunk, self.end_ms))
     }
 }

@@ -130,10 +130,7 @@ impl Head {
             let data = page.data();
             for &id in same_page {
                 let slot = place(id).1;
-                let (Some(tail), Some(series)) = (tails.get(slot), data.series.get(slot)) else {
-                    continue;
-                };
-                let Some((first_ms, last_ms)) = series.start_ms().zip(series.end_ms()) else {
+                let (Some(tail), Some((first_ms, last_ms))) = (tails.get(slot), data.range_ms(slot)) else {
                     continue;
                 };
                 let deletion = LoggedDeletion {

@@ -31,16 +31,38 @@ pub(super) fn write<'a>(
     packer: &mut Packer,
     records: impl Iterator<Item = &'a [u8]>,
 ) -> Result<(), Error> {
+    let packed = pack_all(packer, records);
+    // A record is not written for nothing: it would create a segment.
+    if packed.is_empty() {
+        Ok(())
+    } else {
+        wal.append(&packed)
+    }
+}
+
+/// Logs records like [`write`], does something else, and when that fails takes the records back.
+pub(super) fn write_around<'a>(
+    wal: &Wal,
+    packer: &mut Packer,
+    records: impl Iterator<Item = &'a [u8]>,
+    inside: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    wal.append_around(&pack_all(packer, records), inside)
+}
+
+/// Packs the records that are not empty.
+fn pack_all<'p, 'a: 'p>(
+    packer: &'p mut Packer,
+    records: impl Iterator<Item = &'a [u8]>,
+) -> Vec<LogRecord<'p>> {
     let records: Vec<&[u8]> = records.filter(|record| !record.is_empty()).collect();
     let packed = &mut packer.packed;
     packed.resize_with(packed.len().max(records.len()), Vec::new);
     let encoder = &mut packer.encoder.0;
-    let packed: Vec<LogRecord<'_>> = records
-        .into_iter()
-        .zip(packed)
+    let records = records.into_iter().zip(packed);
+    records
         .map(|(record, packed)| pack(encoder, record, packed))
-        .collect();
-    wal.append(&packed)
+        .collect()
 }
 
 /// Compresses a record where that makes it smaller.

@@ -6,6 +6,7 @@
 
 mod append;
 mod append_histograms;
+mod append_late;
 mod capture;
 mod cardinality;
 mod create;
@@ -14,6 +15,8 @@ mod exemplars;
 mod index;
 mod isolation;
 mod label_table;
+mod late_moves;
+mod late_samples;
 mod log_batch;
 mod mapped_chunks;
 mod mapped_load;
@@ -37,7 +40,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) use append::AppendScratch;
-pub(crate) use capture::{Capture, CapturedSeries};
+use append_late::LateRange;
+pub(crate) use capture::{Capture, CapturedSeries, Part};
 use index::LabelIndex;
 use isolation::Isolation;
 use mapped_chunks::MappedChunks;
@@ -45,7 +49,7 @@ pub(crate) use mapped_chunks::MappedFiles;
 pub(crate) use mapped_load::{FoundChunks, MappedDamage, load_mapped_chunks, set_damage_aside};
 use notes::Notes;
 use page::Page;
-pub(crate) use replay::{Replay, ReplayCounts};
+pub(crate) use replay::ReplayCounts;
 pub(crate) use sealed::SealedChunk;
 pub(crate) use series::BLOCK_RANGE_MS;
 use stats::HeadCounters;
@@ -74,7 +78,11 @@ pub(crate) struct Head {
     limits: Limits,
     counters: HeadCounters,
     notes: Notes,
+    /// Of samples that came in order.
     time_range: TimeRange,
+    /// Of late samples; locked before the data of pages.
+    late_range: Mutex<LateRange>,
+    late_window_ms: AtomicI64,
     /// Whether start timestamps of appended samples are stored.
     stores_starts: bool,
     /// Further references under which the log knows series, from before the last start.
@@ -95,6 +103,8 @@ impl Head {
             counters: HeadCounters::default(),
             notes: Notes::new(0),
             time_range: TimeRange::default(),
+            late_range: Mutex::default(),
+            late_window_ms: AtomicI64::new(0),
             stores_starts: false,
             aliases: Mutex::default(),
         }
@@ -120,6 +130,14 @@ impl Head {
 
     /// The first and the last timestamp of all samples.
     pub(crate) fn time_range(&self) -> Option<(i64, i64)> {
+        match (self.in_order_range(), self.late_range().0) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The first and the last timestamp of the samples that came in order.
+    fn in_order_range(&self) -> Option<(i64, i64)> {
         self.time_range.get()
     }
 

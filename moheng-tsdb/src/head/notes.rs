@@ -59,7 +59,7 @@ impl LockedTails<'_, '_> {
         let (number, slot) = place(id);
         let page = self.page_numbers.binary_search(&number).ok();
         let tail = page.and_then(|page| self.tails.get(page)?.get(slot));
-        tail.filter(|tail| tail.has_samples && !tail.is_removed)
+        tail.filter(|tail| (tail.has_samples || tail.is_published) && !tail.is_removed)
             .ok_or(SampleError::UnknownReference)
     }
 }

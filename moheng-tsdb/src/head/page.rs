@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 
 use super::SeriesId;
 use super::isolation::{Publishing, ReadPoint};
+use super::late_samples::LateSamples;
 use super::series::{Series, Tail};
 
 /// How many series share a page.
@@ -27,6 +28,8 @@ pub(crate) struct PageData {
     pub(crate) series: Vec<Series>,
     /// How series ended before batches that a running capture may not see: (batch, newest timestamp before it).
     history: HashMap<u16, Vec<(u64, Option<i64>)>, FixedState>,
+    /// Of the few series that have some; none is empty.
+    late: HashMap<u16, Box<LateSamples>, FixedState>,
 }
 
 /// The page of a series and its place there.
@@ -80,6 +83,54 @@ impl PageData {
             series.last_batch = publishing.batch;
         }
         Some(series)
+    }
+
+    /// The late samples of a series.
+    #[inline]
+    pub(crate) fn late(&self, slot: usize) -> Option<&LateSamples> {
+        if self.late.is_empty() {
+            return None;
+        }
+        self.late.get(&(slot as u16)).map(|late| &**late)
+    }
+
+    /// The late samples of a series, to which one is about to be added.
+    pub(crate) fn late_mut(&mut self, slot: usize) -> &mut LateSamples {
+        self.late.entry(slot as u16).or_default()
+    }
+
+    /// The places of the series with late samples.
+    pub(crate) fn late_slots(&self) -> impl Iterator<Item = usize> {
+        self.late.keys().map(|&slot| usize::from(slot))
+    }
+
+    /// All late samples.
+    pub(crate) fn late_samples(&self) -> impl Iterator<Item = &LateSamples> {
+        self.late.values().map(|late| &**late)
+    }
+
+    /// All late samples.
+    pub(crate) fn late_samples_mut(&mut self) -> impl Iterator<Item = &mut LateSamples> {
+        self.late.values_mut().map(|late| &mut **late)
+    }
+
+    /// Forgets series without late samples.
+    pub(crate) fn forget_empty_late(&mut self) {
+        self.late.retain(|_, late| !late.is_empty());
+        if self.late.is_empty() {
+            self.late = HashMap::default();
+        }
+    }
+
+    /// The first and the last timestamp of a series, late samples included.
+    pub(crate) fn range_ms(&self, slot: usize) -> Option<(i64, i64)> {
+        let series = self.series.get(slot)?;
+        let in_order = series.start_ms().zip(series.end_ms());
+        let late = self.late(slot).and_then(LateSamples::range);
+        match (in_order, late) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        }
     }
 
     /// The newest timestamp of a series that a query may see.

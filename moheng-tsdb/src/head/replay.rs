@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use moheng_metrics::{Exemplar, HistogramValue, Labels};
 
 use super::exemplars::check_behind;
+use super::late_samples::{LateSample, LateValue};
 use super::open_extra::value_bits;
 use super::page::{Page, PageData, place};
 use super::replay_mapped::{MappedReplay, Verdict};
@@ -54,6 +55,8 @@ pub(crate) struct ReplayCounts {
     pub(crate) in_mapped_chunks: u64,
     pub(crate) mapped_chunks: u64,
     pub(crate) new_chunks: u64,
+    /// Of the log of late samples.
+    pub(crate) late_samples: u64,
     /// Records of kinds that are not supported yet and can be left out.
     pub(crate) skipped: HashMap<&'static str, u64>,
 }
@@ -136,6 +139,71 @@ impl Replay<'_> {
         }
     }
 
+    /// Applies one record of the log of late samples. All records of the other log came before.
+    ///
+    /// # Errors
+    ///
+    /// When the record is not well formed.
+    pub(crate) fn late_record(&mut self, record: &[u8]) -> Result<(), DecodeError> {
+        let (kind, body) = record_kind(record)?;
+        match kind {
+            RecordKind::Samples => {
+                let mut samples = Vec::new();
+                read_samples(body, &mut samples)?;
+                for sample in samples {
+                    let value = LateValue::Float(sample.value);
+                    self.add_late(sample.reference, LateSample::new(sample.timestamp_ms, 0, value));
+                }
+            }
+            RecordKind::SamplesWithStarts => {
+                let mut samples = Vec::new();
+                read_started_samples(body, &mut samples)?;
+                for (place, value) in samples {
+                    let value = LateValue::Float(value);
+                    let sample = LateSample::new(place.timestamp_ms, place.start_ms, value);
+                    self.add_late(place.reference, sample);
+                }
+            }
+            RecordKind::Histograms
+            | RecordKind::FloatHistograms
+            | RecordKind::CustomHistograms
+            | RecordKind::CustomFloatHistograms
+            | RecordKind::HistogramsWithStarts
+            | RecordKind::FloatHistogramsWithStarts => {
+                let mut histograms = Vec::new();
+                read_histograms(kind, body, &mut histograms)?;
+                for logged in histograms {
+                    let value = LateValue::Histogram(Box::new(logged.value));
+                    let sample = LateSample::new(logged.place.timestamp_ms, logged.place.start_ms, value);
+                    self.add_late(logged.place.reference, sample);
+                }
+            }
+            // The samples of mapped chunks are in the log, too, until blocks hold them.
+            RecordKind::MappedChunks => {}
+            RecordKind::Series | RecordKind::Deletions | RecordKind::Exemplars | RecordKind::Metadata => {
+                *self.counts.skipped.entry(kind.name()).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_late(&mut self, reference: u64, sample: LateSample) {
+        let page = find(&self.dense, &self.sparse, reference).and_then(|id| {
+            let (number, slot) = place(id);
+            Some((self.head.pages().get(number).cloned()?, slot))
+        });
+        let Some((page, slot)) = page else {
+            self.counts.unknown_references += 1;
+            return;
+        };
+        let mut data = page.data_mut();
+        let timestamp_ms = sample.timestamp_ms;
+        self.counts.new_chunks += data.late_mut(slot).insert(sample, |_| true);
+        drop(data);
+        self.head.late_range().add(timestamp_ms, timestamp_ms);
+        self.counts.late_samples += 1;
+    }
+
     /// Lets queries and appends find what was replayed.
     pub(crate) fn finish(self) -> ReplayCounts {
         let head = self.head;
@@ -154,9 +222,9 @@ impl Replay<'_> {
         for page in &pages {
             let mut tails = page.tails();
             let data = page.data();
-            for (tail, series) in tails.iter_mut().zip(&data.series) {
+            for (slot, (tail, series)) in tails.iter_mut().zip(&data.series).enumerate() {
                 tail.set_from(series);
-                if tail.has_samples && !tail.is_published {
+                if (tail.has_samples || data.late(slot).is_some()) && !tail.is_published {
                     tail.is_published = true;
                     used.push(id);
                 }
@@ -265,9 +333,6 @@ impl Replay<'_> {
         read_deletions(body, &mut deletions)?;
         self.head.notes.change_deletions(|known| {
             for logged in deletions {
-                if logged.end_ms < self.head.valid_from_ms() {
-                    continue;
-                }
                 let interval = Interval {
                     start_ms: logged.start_ms,
                     end_ms: logged.end_ms,

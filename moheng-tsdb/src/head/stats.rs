@@ -19,6 +19,8 @@ pub(crate) struct HeadCounters {
     pub(crate) samples_out_of_order: AtomicU64,
     pub(crate) samples_duplicate: AtomicU64,
     pub(crate) samples_out_of_bounds: AtomicU64,
+    pub(crate) samples_late: AtomicU64,
+    pub(crate) samples_too_old: AtomicU64,
     pub(crate) samples_unknown_reference: AtomicU64,
     pub(crate) samples_invalid_labels: AtomicU64,
     pub(crate) samples_series_limit: AtomicU64,
@@ -58,6 +60,8 @@ impl Head {
             out_of_order: read(&counters.samples_out_of_order),
             duplicate_timestamp: read(&counters.samples_duplicate),
             out_of_bounds: read(&counters.samples_out_of_bounds),
+            late: read(&counters.samples_late),
+            too_old: read(&counters.samples_too_old),
             unknown_reference: read(&counters.samples_unknown_reference),
             invalid_labels: read(&counters.samples_invalid_labels),
             series_limit: read(&counters.samples_series_limit),
@@ -74,5 +78,6 @@ impl Head {
 
 fn data_bytes(data: &PageData) -> u64 {
     let series = data.series.iter().map(|series| series.heap_bytes() as u64);
-    series.sum::<u64>() + (data.series.capacity() * size_of::<Series>()) as u64
+    let late = data.late_samples().map(|late| late.heap_bytes() as u64);
+    series.sum::<u64>() + late.sum::<u64>() + (data.series.capacity() * size_of::<Series>()) as u64
 }

@@ -59,17 +59,20 @@ impl Head {
             // Held so that no batch is between its checks and its publication.
             let tails = page.tails();
             let mut data = page.data_mut();
+            let with_late: Vec<usize> = data.late_slots().collect();
             for (slot, (series, tail)) in data.series.iter_mut().zip(&*tails).enumerate() {
                 chunks += drop_before(series, before_ms);
-                if series.end_ms().is_none() && !tail.is_removed {
+                if series.end_ms().is_none() && !tail.is_removed && !with_late.contains(&slot) {
                     empty.push((number * PAGE_SERIES as usize + slot) as SeriesId);
                 }
             }
         }
         self.time_range.start_ms.fetch_max(before_ms, Ordering::Relaxed);
         if !self.notes.deletions().is_empty() {
+            // What was deleted of late samples is to stay deleted.
+            let needed_ms = before_ms.min(self.oldest_late_ms().unwrap_or(i64::MAX));
             self.notes
-                .change_deletions(|deletions| deletions.truncate(before_ms));
+                .change_deletions(|deletions| deletions.truncate(needed_ms));
         }
         let series = self.remove_empty(&empty) as u64;
         add(&self.counters.chunks_removed, chunks);
@@ -92,10 +95,7 @@ impl Head {
             let data = page.data();
             for &id in same_page {
                 let slot = place(id).1;
-                let is_empty = data
-                    .series
-                    .get(slot)
-                    .is_some_and(|series| series.end_ms().is_none());
+                let is_empty = slot < data.series.len() && data.range_ms(slot).is_none();
                 if let Some(tail) = tails.get_mut(slot).filter(|_| is_empty) {
                     tail.is_removed = true;
                     removed.push(id);

@@ -31,7 +31,7 @@ impl Head {
                 if let Err(message) = verify_series(series, &files, &mut samples) {
                     return fail(&message);
                 }
-                let is_used = series.end_ms().is_some();
+                let is_used = data.range_ms(slot).is_some();
                 if index.used().binary_search(&id).is_ok() != is_used {
                     return fail("in the index without samples, or the reverse");
                 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use moheng_metrics::{SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
 
+use super::late::LateCursor;
+use super::merge::MergedSamples;
 use super::undeleted::Undeleted;
 use crate::chunk::Encoding;
 use crate::head::{Capture, CapturedSeries, MappedFiles, SealedChunk};
@@ -16,6 +18,8 @@ pub(crate) struct HeadCursor {
     open_bytes: Arc<[u8]>,
     files: MappedFiles,
     start_ms: i64,
+    /// The last millisecond that is selected.
+    end_ms: i64,
 }
 
 impl HeadCursor {
@@ -25,6 +29,7 @@ impl HeadCursor {
             open_bytes: capture.open_bytes.into(),
             files: capture.files,
             start_ms,
+            end_ms: capture.end_ms,
         }
     }
 }
@@ -41,12 +46,19 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
                 start_ms: self.start_ms,
                 end_ms: series.end_ms,
             };
+            let with_late = (!series.late.is_empty()).then(|| {
+                let late = LateCursor::new(series.late, self.start_ms, self.end_ms);
+                MergedSamples::new(vec![Box::new(samples.clone()), Box::new(late)])
+            });
+            let samples: Box<dyn SampleCursor + 'a> = match (series.deleted, with_late) {
+                (None, None) => Box::new(samples),
+                (None, Some(merged)) => Box::new(merged),
+                (Some(deleted), None) => Box::new(Undeleted::new(samples, deleted)),
+                (Some(deleted), Some(merged)) => Box::new(Undeleted::new(merged, deleted)),
+            };
             SelectedSeries {
                 labels: series.labels,
-                samples: match series.deleted {
-                    None => Box::new(samples),
-                    Some(deleted) => Box::new(Undeleted::new(samples, deleted)),
-                },
+                samples,
             }
         }))
     }
@@ -57,6 +69,7 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
 }
 
 /// The samples of one series, a chunk at a time.
+#[derive(Clone)]
 struct HeadSamples {
     sealed: std::vec::IntoIter<SealedChunk>,
     files: MappedFiles,

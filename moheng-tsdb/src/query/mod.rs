@@ -2,6 +2,7 @@
 
 mod block_cursor;
 mod cursor;
+mod late;
 mod merge;
 mod rows;
 mod undeleted;

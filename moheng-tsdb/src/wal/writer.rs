@@ -1,5 +1,6 @@
 //! [`Wal`]: appends records to segments.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use moheng_metrics::Clock;
@@ -37,6 +38,7 @@ pub(crate) struct Wal {
     segment_bytes: u64,
     /// The size of the segments from before opening.
     size_before_bytes: u64,
+    removed_bytes: AtomicU64,
     writer: Mutex<Writer>,
     sync: GroupSync,
     poison: Arc<Poison>,
@@ -79,6 +81,7 @@ impl Wal {
             policy: options.policy,
             segment_bytes: options.segment_bytes,
             size_before_bytes: options.size_bytes,
+            removed_bytes: AtomicU64::new(0),
             writer: Mutex::new(Writer {
                 segment: None,
                 next_number: options.next_number,
@@ -113,6 +116,77 @@ impl Wal {
             WalSync::Always => self.sync.sync(),
             WalSync::Interval(_) | WalSync::Os => Ok(()),
         }
+    }
+
+    /// A log in whose place writing stops together with `other`'s: after a failed sync of either neither takes anything.
+    pub(crate) fn beside(options: WalOptions, other: &Self) -> Self {
+        let mut log = Self::new(WalOptions {
+            directory: Arc::clone(&options.directory),
+            clock: Arc::clone(&options.clock),
+            ..options
+        });
+        log.poison = Arc::clone(&other.poison);
+        log.sync = GroupSync::new(Arc::clone(&other.poison), options.clock);
+        log
+    }
+
+    /// Writes records like [`Wal::append`], then does something that others who write meanwhile wait for. When that fails the records
+    /// are taken back.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was logged: as [`Wal::append`], or `inside` failed.
+    pub(crate) fn append_around(
+        &self,
+        records: &[LogRecord<'_>],
+        inside: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut writer = self.writer();
+        self.poison.check()?;
+        if writer.is_closed {
+            return Err(Error::Unavailable("it is closed".to_owned()));
+        }
+        let before = writer
+            .segment
+            .as_ref()
+            .map(|segment| (segment.number, segment.size_bytes));
+        if let Err(error) = self.write(&mut writer, records) {
+            writer.failed_writes += 1;
+            return Err(error);
+        }
+        if let Err(error) = inside() {
+            self.take_back(&mut writer, before);
+            return Err(error);
+        }
+        drop(writer);
+        match self.policy {
+            WalSync::Always => self.sync.sync(),
+            WalSync::Interval(_) | WalSync::Os => Ok(()),
+        }
+    }
+
+    /// Ends the segment that is written to, and returns the number of the one that gets the next record.
+    pub(crate) fn end_segment(&self) -> u32 {
+        let mut writer = self.writer();
+        match &writer.segment {
+            Some(segment) if segment.size_bytes == 0 => segment.number,
+            _ => {
+                writer.segment = None;
+                writer.next_number
+            }
+        }
+    }
+
+    /// Says that segments of this size in all were removed.
+    pub(crate) fn forget_bytes(&self, size_bytes: u64) {
+        self.removed_bytes.fetch_add(size_bytes, Ordering::Relaxed);
+    }
+
+    /// Does something while nobody writes, and returns that with where the log ends.
+    pub(crate) fn end_with<T>(&self, inside: impl FnOnce() -> T) -> ((u32, u64), T) {
+        let writer = self.writer();
+        let other = inside();
+        (end_of(&writer), other)
     }
 
     /// Returns when everything written before is durable, whatever the policy.
@@ -174,11 +248,7 @@ impl Wal {
 
     /// Where the log ends: a segment, and how much of it is whole records.
     pub(crate) fn end(&self) -> (u32, u64) {
-        let writer = self.writer();
-        match &writer.segment {
-            Some(segment) => (segment.number, segment.size_bytes),
-            None => (writer.next_number, 0),
-        }
+        end_of(&self.writer())
     }
 
     pub(crate) fn stats(&self) -> WalStats {
@@ -189,7 +259,8 @@ impl Wal {
                 .segment
                 .as_ref()
                 .map_or(writer.next_number, |segment| segment.number),
-            size_bytes: self.size_before_bytes + writer.position,
+            size_bytes: (self.size_before_bytes + writer.position)
+                .saturating_sub(self.removed_bytes.load(Ordering::Relaxed)),
             written_bytes: writer.position,
             failed_writes: writer.failed_writes,
             sync_count: sync.count,
@@ -232,6 +303,28 @@ impl Wal {
         Ok(())
     }
 
+    /// Cuts the segment back to where it ended, which is its beginning when it is a new one.
+    fn take_back(&self, writer: &mut Writer, before: Option<(u32, u64)>) {
+        let Some(segment) = &mut writer.segment else {
+            return;
+        };
+        let size_bytes = before
+            .filter(|(number, _)| *number == segment.number)
+            .map_or(0, |(_, size_bytes)| size_bytes);
+        let written = segment.size_bytes - size_bytes;
+        match segment.file.truncate(size_bytes) {
+            Ok(()) => {
+                segment.size_bytes = size_bytes;
+                self.removed_bytes.fetch_add(written, Ordering::Relaxed);
+            }
+            Err(error) => {
+                let path = names::segment(self.log, segment.number);
+                tracing::error!(segment = %path, %error, "cannot take back a part of a batch; it is seen after a restart");
+                writer.segment = None;
+            }
+        }
+    }
+
     /// Creates the next segment. Its name is durable before anything is in it.
     fn start_segment(&self, writer: &mut Writer) -> Result<(), Error> {
         let number = writer.next_number;
@@ -267,5 +360,12 @@ impl Wal {
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn end_of(writer: &Writer) -> (u32, u64) {
+    match &writer.segment {
+        Some(segment) => (segment.number, segment.size_bytes),
+        None => (writer.next_number, 0),
     }
 }

@@ -53,23 +53,7 @@ fn a_killed_writer_loses_nothing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_and_left_alone() {
-    let check = |paths: &[&str], expected: &str| {
-        let memory = MemoryDirectory::new();
-        for path in paths {
-            for (end, _) in path.match_indices('/') {
-                memory.create_directory(&path[..end]).unwrap();
-            }
-            memory.open(path, OpenMode::Create).unwrap().append(b"x").unwrap();
-        }
-        let before = memory.list("").unwrap();
-        let error = try_open(Arc::new(memory.clone()), WalSync::Os).unwrap_err();
-        assert!(matches!(error, Error::Unsupported(_)), "{error}");
-        assert!(error.to_string().contains(expected), "{error}");
-        assert!(error.to_string().contains("nothing was changed"), "{error}");
-        assert_eq!(memory.list("").unwrap(), before);
-    };
-    check(&["wbl/00000000"], "out-of-order samples");
+fn settings_without_sense_are_refused() {
     let settings = {
         let mut settings = Settings::default();
         settings.wal_segment_bytes = 1000;

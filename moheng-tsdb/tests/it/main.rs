@@ -26,6 +26,8 @@ mod golden;
 #[cfg(test)]
 mod histograms;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod mapped;
 #[cfg(test)]
 mod model;

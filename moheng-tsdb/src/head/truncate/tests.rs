@@ -43,7 +43,7 @@ impl Store {
             SeriesKey::Reference(reference) => batch.push_reference(reference, timestamp_ms, 1.0),
             SeriesKey::Labels(labels) => batch.push_labels(labels, timestamp_ms, 1.0),
         }
-        self.head.append(&batch, &self.wal).unwrap().outcomes[0]
+        self.head.append(&batch, &self.wal, None).unwrap().outcomes[0]
     }
 
     fn truncate(&self, before_ms: i64) -> Truncated {
@@ -124,7 +124,7 @@ fn churn_does_not_add_up() {
             batch.push_labels(set, start_ms, 1.0);
         }
         batch.push_reference(reference, start_ms, 2.0);
-        let appended = store.head.append(&batch, &store.wal).unwrap();
+        let appended = store.head.append(&batch, &store.wal, None).unwrap();
         assert_eq!(appended.first_error(), None, "round {round}");
         assert_eq!(store.names().len(), 601);
         let truncated = store.truncate(start_ms + 1);
