@@ -39,7 +39,7 @@ mod writer;
 
 pub use crate::format::ulid::Ulid;
 pub(crate) use chunk_files::ChunkReader;
-pub(crate) use encode::{OwnedSample, SampleEncoder, SampleValue, decode_exactly};
+pub(crate) use encode::{EncodedChunk, OwnedSample, SampleEncoder, SampleValue, decode_exactly};
 pub use listing::{BlockListing, list_blocks, remove_block, remove_temporary};
 pub use meta::{BlockMeta, BlockParent, BlockStats};
 pub use reader::Block;

@@ -10,7 +10,10 @@ use moheng_metrics::{SampleBuffer, Select, SeriesCursor, SourceError};
 use super::late::FROM_OUT_OF_ORDER;
 use super::{Db, Shared};
 use crate::Error;
-use crate::block::{Block, BlockMeta, BlockWriter, Ulid, list_blocks, remove_block, remove_temporary};
+use crate::block::{
+    Block, BlockMeta, BlockWriter, EncodedChunk, Ulid, list_blocks, remove_block, remove_temporary,
+};
+use crate::chunk::Encoding;
 use crate::compact::{CompactionSettings, DiskUse, compact_blocks, plan};
 use crate::format::names;
 use crate::head::{BLOCK_RANGE_MS, Capture, Part};
@@ -124,7 +127,11 @@ impl Shared {
         }
         let mut cursor = HeadCursor::new(capture, start_ms);
         let mut samples = SampleBuffer::new();
-        while let Some(mut series) = cursor.next_series().map_err(|error| in_memory(&error))? {
+        loop {
+            self.put_whole_series(&mut cursor, &mut writer, end_ms - 1)?;
+            let Some(mut series) = cursor.next_series().map_err(|error| in_memory(&error))? else {
+                break;
+            };
             samples.clear();
             while series
                 .samples
@@ -140,6 +147,41 @@ impl Shared {
             tracing::info!(block = %meta.ulid, start_ms, end_ms, series = meta.stats.series, "block written");
         }
         Ok(written)
+    }
+
+    /// Copies chunks as they are, up to a series whose samples must be encoded anew.
+    fn put_whole_series(
+        &self,
+        cursor: &mut HeadCursor,
+        writer: &mut BlockWriter,
+        end_ms: i64,
+    ) -> Result<(), Error> {
+        let is_wanted = |encoding: Encoding| {
+            use Encoding::{FloatHistogram, Histogram, Xor};
+            self.has_starts || matches!(encoding, Xor | Histogram | FloatHistogram)
+        };
+        let mut buffer = Vec::new();
+        let mut bytes = Vec::new();
+        while let Some(series) = cursor.next_whole(end_ms, is_wanted) {
+            for chunk in &series.sealed {
+                let stored = chunk.bytes(cursor.files(), &mut buffer)?;
+                // Every encoding begins with the count.
+                let count = stored.first_chunk().map_or(0, |count| u16::from_be_bytes(*count));
+                bytes.clear();
+                bytes.extend_from_slice(stored);
+                let encoded = EncodedChunk {
+                    start_ms: chunk.start_ms,
+                    end_ms: chunk.end_ms(),
+                    encoding: chunk.encoding,
+                    sample_count: count,
+                    bytes,
+                };
+                writer.put_chunk(&encoded)?;
+                bytes = encoded.bytes;
+            }
+            writer.end_series(&series.labels)?;
+        }
+        Ok(())
     }
 
     /// Replaces the older two thirds of the full segments of the log by a checkpoint.

@@ -32,6 +32,32 @@ impl HeadCursor {
             end_ms: capture.end_ms,
         }
     }
+
+    /// The next series when its chunks can be handed on as they are: all are sealed, undeleted, within the range, and of an
+    /// encoding that is wanted.
+    pub(crate) fn next_whole(
+        &mut self,
+        end_ms: i64,
+        is_wanted: impl Fn(Encoding) -> bool,
+    ) -> Option<CapturedSeries> {
+        let series = self.series.as_slice().first()?;
+        let end_ms = end_ms.min(series.end_ms);
+        let is_whole = |chunk: &SealedChunk| {
+            chunk.start_ms >= self.start_ms && chunk.end_ms() <= end_ms && is_wanted(chunk.encoding)
+        };
+        let is_handed_on = series.deleted.is_none()
+            && series.open.is_empty()
+            && series
+                .sealed
+                .is_sorted_by(|before, after| before.end_ms() < after.start_ms)
+            && series.sealed.iter().all(is_whole);
+        if is_handed_on { self.series.next() } else { None }
+    }
+
+    /// Where mapped chunks are.
+    pub(crate) fn files(&self) -> &MappedFiles {
+        &self.files
+    }
 }
 
 impl<'a> SeriesCursor<'a> for HeadCursor {
