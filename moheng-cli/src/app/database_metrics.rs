@@ -79,6 +79,7 @@ fn sample_families(samples: &SampleStats) -> Vec<MetricFamily> {
     );
     for (reason, count) in [
         ("out_of_order", samples.out_of_order),
+        ("too_old", samples.too_old),
         ("duplicate_timestamp", samples.duplicate_timestamp),
         ("out_of_bounds", samples.out_of_bounds),
         ("unknown_reference", samples.unknown_reference),

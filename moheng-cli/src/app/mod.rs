@@ -144,6 +144,7 @@ async fn open_database(
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
     settings.retention = retention(&args.storage);
+    settings.out_of_order_window_ms = config.map_or(0, |config| config.storage.out_of_order_window_ms);
     if let Some(max_exemplars) = config.and_then(|config| config.storage.max_exemplars) {
         settings.max_exemplars = max_exemplars;
     }

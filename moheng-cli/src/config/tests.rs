@@ -110,7 +110,7 @@ alerting:
   alertmanagers: []
 remote_write:
 - url: http://localhost:1/
-storage: {tsdb: {out_of_order_time_window: 5m}}
+storage: {tsdb: {retention: {time: 5d}}}
 global:
   query_log_file: q.log
   external_labels: {a: $MISSING}
@@ -123,10 +123,21 @@ global:
             "f:1:1: `rule_files` is not supported yet by this version of moheng; it is ignored",
             "f:2:1: `alerting` is not supported yet by this version of moheng; it is ignored",
             "f:4:1: `remote_write` is not supported yet by this version of moheng; it is ignored",
-            "f:6:11: `tsdb` is not supported yet by this version of moheng; it is ignored",
+            "f:6:18: `retention` is not supported yet by this version of moheng; it is ignored",
             "f:8:3: `query_log_file` is not supported yet by this version of moheng; it is ignored",
             "f:9:24: environment variable `MISSING` is not set; it is empty",
         ]
+    );
+}
+
+#[test]
+fn late_samples_have_a_window() {
+    let window = |text: &str| accept(text).storage.out_of_order_window_ms;
+    assert_eq!(window("storage: {tsdb: {}}"), 0);
+    assert_eq!(window("storage: {tsdb: {out_of_order_time_window: 5m}}"), 300_000);
+    check_errors(
+        "storage: {tsdb: {out_of_order_window: 5m}}",
+        &["f:1:18: unknown key `out_of_order_window` in tsdb; did you mean `out_of_order_time_window`?"],
     );
 }
 
