@@ -33,7 +33,7 @@ impl HeadCursor {
         }
     }
 
-    /// The next series when its chunks can be handed on as they are: all are sealed, undeleted, within the range, and of an
+    /// The next series when its chunks can be handed on as they are: none is of late samples, all are sealed, undeleted, within the range, and of an
     /// encoding that is wanted.
     pub(crate) fn next_whole(
         &mut self,
@@ -46,6 +46,7 @@ impl HeadCursor {
             chunk.start_ms >= self.start_ms && chunk.end_ms() <= end_ms && is_wanted(chunk.encoding)
         };
         let is_handed_on = series.deleted.is_none()
+            && series.late.is_empty()
             && series.open.is_empty()
             && series
                 .sealed
