@@ -4,12 +4,14 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use moheng_metrics::{AppendBatch, AppendEntry, Appended, HistogramEntry, SampleError, SampleOutcome};
 
-use super::append_late::{LateEntry, LateScratch, write_with_late};
+use super::append_late::{LateScratch, first_ms, note_late, write_with_late};
+use super::check_sample::{AppendBounds, BatchCounts, Taken, check_tail};
 use super::isolation::Publishing;
 use super::late_samples::{LateSample, LateValue};
 use super::log_batch::{Packer, write};
 use super::notes::{LockedTails, NoteScratch};
 use super::page::{Page, PageData, place};
+use super::published::Published;
 use super::series::Tail;
 use super::stats::add;
 use super::{Head, SeriesId, append_histograms};
@@ -68,36 +70,6 @@ impl Accepted {
 
 /// In place of an id when the entry was rejected already.
 pub(super) const REJECTED: SeriesId = SeriesId::MAX;
-
-/// Which samples the head takes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AppendBounds {
-    /// The oldest time.
-    pub(super) start_ms: i64,
-    /// From when on what is older than that, or than the newest sample of its series, is taken as late.
-    pub(super) late_from_ms: Option<i64>,
-}
-
-/// What a sample that is taken is to its series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    Newest,
-    /// The newest one again.
-    Repeated,
-    Late,
-}
-
-/// Sums up what happened to the entries.
-#[derive(Debug, Default)]
-pub(super) struct BatchCounts {
-    pub(super) repeated: u64,
-    pub(super) out_of_order: u64,
-    pub(super) duplicate: u64,
-    pub(super) out_of_bounds: u64,
-    pub(super) too_old: u64,
-    pub(super) unknown_reference: u64,
-    pub(super) series_created: usize,
-}
 
 impl Head {
     /// Appends a batch through the logs: late samples, which are taken when there is a log for them, through `late_log`.
@@ -331,71 +303,6 @@ impl Head {
     }
 }
 
-/// Sums up what a batch put into memory.
-#[derive(Debug)]
-pub(super) struct Published {
-    pub(super) publishing: Publishing,
-    start_ms: i64,
-    end_ms: i64,
-    new_chunks: u64,
-    /// How many of `new_series` have only late samples.
-    new_late_series: u64,
-    /// Series that matchers do not find yet.
-    new_series: Vec<SeriesId>,
-}
-
-impl Published {
-    fn new(publishing: Publishing) -> Self {
-        Self {
-            publishing,
-            start_ms: i64::MAX,
-            end_ms: i64::MIN,
-            new_chunks: 0,
-            new_late_series: 0,
-            new_series: Vec::new(),
-        }
-    }
-
-    #[inline]
-    pub(super) fn add(
-        &mut self,
-        accepted: Accepted,
-        page_number: usize,
-        timestamp_ms: i64,
-        is_new_chunk: bool,
-        tails: &mut [MutexGuard<'_, Vec<Tail>>],
-    ) {
-        self.start_ms = self.start_ms.min(timestamp_ms);
-        self.end_ms = self.end_ms.max(timestamp_ms);
-        self.new_chunks += u64::from(is_new_chunk);
-        self.find_new(accepted, page_number, tails);
-    }
-
-    /// Notes a series whose first sample is late.
-    pub(super) fn find_new_late(
-        &mut self,
-        accepted: Accepted,
-        page_number: usize,
-        tails: &mut [MutexGuard<'_, Vec<Tail>>],
-    ) {
-        let before = self.new_series.len();
-        self.find_new(accepted, page_number, tails);
-        self.new_late_series += (self.new_series.len() - before) as u64;
-    }
-
-    #[inline]
-    fn find_new(&mut self, accepted: Accepted, page_number: usize, tails: &mut [MutexGuard<'_, Vec<Tail>>]) {
-        let tail = tails
-            .get_mut(accepted.page as usize)
-            .and_then(|tails| tails.get_mut(accepted.slot as usize));
-        if let Some(tail) = tail.filter(|tail| !tail.is_published) {
-            tail.is_published = true;
-            self.new_series
-                .push(page_number as SeriesId * super::page::PAGE_SERIES + accepted.slot);
-        }
-    }
-}
-
 /// Returns whether that ended a chunk.
 #[inline]
 fn push(
@@ -485,85 +392,6 @@ fn check(
             });
         }
         scratch.accepted.push(Accepted::new(position, page, slot));
-    }
-}
-
-/// Keeps a late sample of a batch for later, and notes its series when the log does not know it.
-#[cold]
-pub(super) fn note_late(
-    tail: &Tail,
-    id: SeriesId,
-    (accepted, is_histogram): (Accepted, bool),
-    sample: LateSample,
-    late: &mut LateScratch,
-    unlogged: &mut Vec<SeriesId>,
-) {
-    if !tail.is_logged && !unlogged.contains(&id) {
-        unlogged.push(id);
-    }
-    late.entries.push(LateEntry {
-        is_histogram,
-        accepted,
-        reference: tail.reference,
-        sample,
-    });
-}
-
-/// The timestamp of the first sample of a batch.
-fn first_ms(batch: &AppendBatch<'_>) -> Option<i64> {
-    let float_ms = batch.entries.first().map(|entry| entry.timestamp_ms);
-    float_ms.or_else(|| batch.histograms.first().map(|entry| entry.timestamp_ms))
-}
-
-/// Checks a sample against the newest one of its series, which it becomes unless it is late or the same again.
-#[inline]
-pub(super) fn check_tail(
-    tail: &mut Tail,
-    timestamp_ms: i64,
-    value_bits: u64,
-    bounds: AppendBounds,
-    counts: &mut BatchCounts,
-) -> Result<Taken, SampleError> {
-    if timestamp_ms < bounds.start_ms || (tail.has_samples && timestamp_ms <= tail.end_ms) {
-        return check_old(tail, timestamp_ms, value_bits, bounds, counts);
-    }
-    tail.has_samples = true;
-    tail.end_ms = timestamp_ms;
-    tail.value_bits = value_bits;
-    Ok(Taken::Newest)
-}
-
-/// Checks a sample that cannot become the newest one of its series.
-fn check_old(
-    tail: &Tail,
-    timestamp_ms: i64,
-    value_bits: u64,
-    bounds: AppendBounds,
-    counts: &mut BatchCounts,
-) -> Result<Taken, SampleError> {
-    let is_valid = timestamp_ms >= bounds.start_ms;
-    if is_valid && timestamp_ms == tail.end_ms {
-        if value_bits != tail.value_bits {
-            counts.duplicate += 1;
-            return Err(SampleError::DuplicateTimestamp);
-        }
-        counts.repeated += 1;
-        return Ok(Taken::Repeated);
-    }
-    match bounds.late_from_ms {
-        Some(from_ms) if timestamp_ms >= from_ms => Ok(Taken::Late),
-        Some(_) => {
-            counts.too_old += 1;
-            Err(SampleError::OutOfBounds)
-        }
-        None if is_valid => {
-            counts.out_of_order += 1;
-            Err(SampleError::OutOfOrder)
-        }
-        None => {
-            counts.out_of_bounds += 1;
-            Err(SampleError::OutOfBounds)
-        }
     }
 }
 

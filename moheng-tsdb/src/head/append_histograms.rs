@@ -6,12 +6,13 @@ use moheng_metrics::histogram::{HistogramLayout, MAX_SCHEMA};
 use moheng_metrics::{HistogramEntry, HistogramValue, SampleError, SampleOutcome};
 
 use super::Head;
-use super::append::{
-    Accepted, AppendBounds, AppendScratch, BatchCounts, Published, Taken, check_tail, note_late,
-};
+use super::append::{Accepted, AppendScratch};
+use super::append_late::note_late;
+use super::check_sample::{AppendBounds, BatchCounts, Taken, check_tail};
 use super::late_samples::{LateSample, LateValue};
 use super::open_extra::value_bits;
 use super::page::{Page, place};
+use super::published::Published;
 use super::series::Tail;
 use crate::format::wal_histograms::{HistogramsEncoder, LoggedValue, kind_of};
 use crate::format::wal_samples::LoggedPlace;

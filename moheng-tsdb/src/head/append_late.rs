@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use foldhash::fast::FixedState;
-use moheng_metrics::{SampleError, SampleOutcome};
+use moheng_metrics::{AppendBatch, SampleError, SampleOutcome};
 
-use super::Head;
-use super::append::{Accepted, AppendScratch, BatchCounts, Published, write_records};
+use super::append::{Accepted, AppendScratch, write_records};
+use super::check_sample::BatchCounts;
 use super::late_samples::{LateSample, LateValue};
 use super::log_batch::{Packer, write_around};
 use super::page::Page;
+use super::published::Published;
 use super::series::Tail;
 use super::stats::add;
+use super::{Head, SeriesId};
 use crate::Error;
 use crate::format::wal_histograms::{HistogramsEncoder, kind_of};
 use crate::format::wal_samples::{LoggedPlace, LoggedSample, SamplesEncoder, StartedSamplesEncoder};
@@ -206,4 +208,31 @@ fn late_records(entries: &[LateEntry]) -> Vec<Vec<u8>> {
     let mut records = vec![floats.record().to_vec(), started_floats.record().to_vec()];
     records.extend(histograms.into_iter().map(HistogramsEncoder::into_record));
     records
+}
+
+/// Keeps a late sample of a batch for later, and notes its series when the log does not know it.
+#[cold]
+pub(super) fn note_late(
+    tail: &Tail,
+    id: SeriesId,
+    (accepted, is_histogram): (Accepted, bool),
+    sample: LateSample,
+    late: &mut LateScratch,
+    unlogged: &mut Vec<SeriesId>,
+) {
+    if !tail.is_logged && !unlogged.contains(&id) {
+        unlogged.push(id);
+    }
+    late.entries.push(LateEntry {
+        is_histogram,
+        accepted,
+        reference: tail.reference,
+        sample,
+    });
+}
+
+/// The timestamp of the first sample of a batch.
+pub(super) fn first_ms(batch: &AppendBatch<'_>) -> Option<i64> {
+    let float_ms = batch.entries.first().map(|entry| entry.timestamp_ms);
+    float_ms.or_else(|| batch.histograms.first().map(|entry| entry.timestamp_ms))
 }

@@ -2,7 +2,8 @@
 
 use moheng_metrics::{Labels, SampleError, SampleOutcome, SeriesKey, SeriesRef};
 
-use super::append::{BatchCounts, REJECTED};
+use super::append::REJECTED;
+use super::check_sample::BatchCounts;
 use super::index::LabelIndex;
 use super::stats::add;
 use super::{Head, SeriesId};
