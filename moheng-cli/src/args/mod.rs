@@ -3,6 +3,7 @@
 mod backup;
 mod query;
 mod run;
+mod tsdb;
 mod values;
 
 use std::path::PathBuf;
@@ -12,6 +13,9 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
 pub(crate) use query::{OutputFormat, QueryArgs};
 pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
+pub(crate) use tsdb::{
+    BlockListArgs, BlockListFormat, DumpArgs, DumpFormat, SelectionArgs, TsdbArgs, TsdbCommand,
+};
 
 /// The server that commands talk to unless told otherwise.
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:9090";
@@ -37,6 +41,8 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Create, list and restore backups.
     Backup(BackupArgs),
+    /// Look at data directories: samples, blocks.
+    Tsdb(TsdbArgs),
     /// Check files without using them.
     Check(CheckArgs),
 }

@@ -61,6 +61,8 @@ fn wrong_lines_are_refused() {
         ("moheng-cli query --time 1 --start 2 up", "cannot be used with"),
         ("moheng-cli query --end 2 up", "--start"),
         ("moheng-cli query -o xml up", "table, json, csv"),
+        ("moheng-cli tsdb dump --format xml", "seriesjson"),
+        ("moheng-cli tsdb list -r -o json", "cannot be used with"),
         ("moheng-cli backup create", "--to"),
         ("moheng-cli backup restore --from a", "--to"),
     ] {
@@ -77,4 +79,23 @@ fn an_expression_may_start_with_a_minus() {
     assert_eq!(args.expression, "-up");
     assert_eq!(args.server, DEFAULT_SERVER);
     assert_eq!(args.output, OutputFormat::Table);
+}
+
+#[test]
+fn tsdb_takes_the_arguments_of_promtool() {
+    let Ok(Command::Tsdb(args)) =
+        parse("moheng-cli tsdb dump --min-time=-5 --max-time 7 --match=a --match b d")
+    else {
+        panic!("the arguments are accepted");
+    };
+    let TsdbCommand::Dump(args) = args.command else {
+        panic!("{args:?}");
+    };
+    let selection = args.selection;
+    assert_eq!(selection.directory, PathBuf::from("d"));
+    assert_eq!(
+        (selection.min_time.as_deref(), selection.max_time.as_deref()),
+        (Some("-5"), Some("7"))
+    );
+    assert_eq!(selection.matches, ["a", "b"]);
 }

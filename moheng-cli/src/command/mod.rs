@@ -7,6 +7,7 @@ mod error;
 mod query;
 mod query_answer;
 mod run;
+mod tsdb;
 
 pub(crate) use error::CommandError;
 
@@ -22,6 +23,7 @@ pub(crate) fn execute(command: Command) -> Result<(), CommandError> {
         Command::Run(args) => run::run(&args),
         Command::Query(args) => query::query(&args),
         Command::Backup(args) => backup::backup(args.command),
+        Command::Tsdb(args) => tsdb::tsdb(args.command),
         Command::Check(args) => check::check(args.command),
     }
 }

@@ -17,3 +17,4 @@ mod lifecycle;
 mod query_command;
 mod support;
 mod tidy;
+mod tsdb_command;

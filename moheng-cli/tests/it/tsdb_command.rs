@@ -1,0 +1,161 @@
+//! `tsdb`: what is printed of a data directory, and how failures are told.
+
+use std::fmt::Write;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use moheng_metrics::{AppendBatch, Labels, SampleSink};
+use moheng_tsdb::{Db, Settings};
+
+use crate::support::{directory, moheng};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A database with a block and samples in the log. Returns its path and what a dump prints.
+fn fill(path: &Path) -> (String, String) {
+    let db = Db::open(path, Settings::default()).expect("the database opens");
+    let mut expected = String::new();
+    for (name, zone) in [("b_total", "z"), ("a", "é\"\n\u{a0}")] {
+        let labels = Labels::from_pairs([("__name__", name), ("zone", zone)]);
+        for hour in 0..5_i64 {
+            let mut batch = AppendBatch::new();
+            batch.push_labels(&labels, DAY_MS + hour * 3_600_000 + 7, 1e6 * hour as f64);
+            db.append(&batch).expect("the samples are taken");
+        }
+    }
+    for (name, zone) in [("a", r#"é\"\n\u00a0"#), ("b_total", "z")] {
+        for (hour, value) in ["0", "1e+06", "2e+06", "3e+06", "4e+06"].into_iter().enumerate() {
+            let time_ms = DAY_MS + hour as i64 * 3_600_000 + 7;
+            let _ = writeln!(
+                expected,
+                "{{__name__=\"{name}\", zone=\"{zone}\"}} {value} {time_ms}"
+            );
+        }
+    }
+    db.compact().expect("a block is written");
+    (path.to_str().expect("the path is text").to_owned(), expected)
+}
+
+#[test]
+fn samples_are_dumped() {
+    let directory = directory();
+    let (path, expected) = fill(&directory.path().join("data"));
+    assert_eq!(moheng(&["tsdb", "dump", &path]).success(), expected);
+    let from = format!("--min-time={}", DAY_MS + 14_400_000);
+    let part = moheng(&["tsdb", "dump", &from, "--match", "b_total", &path]).success();
+    assert_eq!(part, "{__name__=\"b_total\", zone=\"z\"} 4e+06 100800007\n");
+    let both = moheng(&["tsdb", "dump", "--match=b_total", "--match={zone!=\"\"}", &path]).success();
+    assert_eq!(both, expected);
+    assert_eq!(
+        moheng(&["tsdb", "dump", "--match", "missing", &path]).success(),
+        ""
+    );
+    assert_eq!(
+        moheng(&["tsdb", "dump", "--format=seriesjson", "--match=b_total", &path]).success(),
+        "{\"__name__\":\"b_total\",\"zone\":\"z\"}\n"
+    );
+    assert_eq!(
+        moheng(&[
+            "tsdb",
+            "dump-openmetrics",
+            "--match=a",
+            "--max-time=86400007",
+            &path
+        ])
+        .success(),
+        "a{zone=\"é\\\"\\n\u{a0}\"} 0 86400.007\n# EOF\n"
+    );
+}
+
+#[test]
+fn blocks_are_listed() {
+    let directory = directory();
+    let data = directory.path().join("data");
+    let (path, _) = fill(&data);
+    let table = moheng(&["tsdb", "list", &path]).success();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 2, "{table}");
+    let fields: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!(fields[1..7], ["86400000", "93600000", "2h0m0s", "4", "2", "2"]);
+    let json = moheng(&["tsdb", "list", "-o", "json", &path]).success();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json[0]["ulid"], fields[0]);
+    assert_eq!(json[0]["sizeBytes"].to_string(), fields[7]);
+    let people = moheng(&["tsdb", "list", "-r", &path]).success();
+    assert!(people.contains("1970-01-02 00:00:00 +0000 UTC"), "{people}");
+
+    let damaged = data.join(fields[0]).join("meta.json");
+    fs::write(damaged, "{").expect("the file can be written");
+    let finished = moheng(&["tsdb", "list", &path]);
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished.stderr.contains("meta.json is damaged"),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn failures() {
+    for (arguments, code, message) in [
+        (
+            &["tsdb", "dump", "/does/not/exist"][..],
+            1,
+            "/does/not/exist: no such directory",
+        ),
+        (
+            &["tsdb", "list", "/does/not/exist"],
+            1,
+            "/does/not/exist: no such directory",
+        ),
+        (&["tsdb", "dump", "--match", "up{", "."], 2, "--match: 1:"),
+        (
+            &["tsdb", "dump", "--match", "sum(up)", "."],
+            2,
+            "expected a selector",
+        ),
+        (&["tsdb", "dump", "--min-time", "soon", "."], 2, "found `soon`"),
+        (
+            &["tsdb", "dump", "--min-time=2", "--max-time=1", "."],
+            2,
+            "--max-time is before",
+        ),
+    ] {
+        let finished = moheng(arguments);
+        assert_eq!(finished.code, Some(code), "{arguments:?}: {}", finished.stderr);
+        assert!(
+            finished.stderr.contains(message),
+            "{arguments:?}: {}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn a_reader_may_stop() {
+    let directory = directory();
+    let path = directory.path().join("data");
+    let db = Db::open(&path, Settings::default()).expect("the database opens");
+    let labels = Labels::from_pairs([("__name__", "long")]);
+    let mut batch = AppendBatch::new();
+    for time_ms in 0..20_000 {
+        batch.push_labels(&labels, time_ms, 0.5);
+    }
+    db.append(&batch).expect("the samples are taken");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_moheng-cli"))
+        .args(["tsdb", "dump"])
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut start = [0; 10];
+    let mut output = child.stdout.take().expect("it is piped");
+    output.read_exact(&mut start).expect("there is output");
+    drop(output);
+    let finished = child.wait_with_output().expect("it ends");
+    assert_eq!(finished.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&finished.stderr), "");
+}
