@@ -372,6 +372,13 @@ def chunk_encodings(path):
     return found
 
 
+def first_byte(compressed):
+    """The first byte of what snappy compressed: behind the length comes the tag of a literal, whose own length may follow."""
+    _, position = uvarint(compressed, 0)
+    expect(compressed[position] & 3 == 0, "snappy begins with a literal")
+    return compressed[position + 1 + max(0, (compressed[position] >> 2) - 59)]
+
+
 def record_types(path):
     """The types of all records in logs and checkpoints."""
     found = set()
@@ -381,7 +388,7 @@ def record_types(path):
         for name in names:
             with open(os.path.join(folder, name), "rb") as file:
                 data = file.read()
-            position = 0
+            position, record = 0, b""
             while position + 7 <= len(data):
                 kind, length = data[position], int.from_bytes(data[position + 1:position + 3], "big")
                 rest_of_page = 32768 - position % 32768
@@ -389,15 +396,11 @@ def record_types(path):
                     position += rest_of_page
                     continue
                 expect(kind & 16 == 0, "no compression by zstd")
-                if kind & 7 in (1, 2) and length:
-                    first = position + 7
-                    if kind & 8:
-                        # Snappy: the length, then the tag of a literal, whose own length may follow.
-                        _, first = uvarint(data, first)
-                        expect(data[first] & 3 == 0, "snappy begins with a literal")
-                        first += 1 + max(0, (data[first] >> 2) - 59)
-                    found.add(data[first])
+                fragment = data[position + 7:position + 7 + length]
+                record = fragment if kind & 7 in (1, 2) else record + fragment
                 position += 7 + length
+                if kind & 7 in (1, 4):
+                    found.add(first_byte(record) if kind & 8 else record[0])
     return found
 
 
