@@ -3,6 +3,7 @@
 mod blocks;
 mod chunks;
 mod records;
+pub mod simulation;
 
 use std::io;
 use std::sync::Arc;

@@ -44,7 +44,10 @@ pub use openmetrics_oracle::check_openmetrics;
 pub use pattern_oracle::check_pattern;
 pub use random::Random;
 pub use read::{assert_same, read_all};
-pub use read_samples::{ReadHistogram, ReadSample, ReadValue, assert_same_samples, read_all_samples};
+pub use read_samples::{
+    ReadHistogram, ReadSample, ReadValue, assert_same_samples, read_all_samples, try_read_samples,
+    try_read_series,
+};
 pub use sink_suite::sink_suite;
 pub use source_suite::source_suite;
 pub use text_oracle::check_text;

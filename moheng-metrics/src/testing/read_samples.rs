@@ -1,7 +1,10 @@
 //! Reading samples of all kinds in a form that can be compared.
 
 use crate::histogram::{BucketSpan, ResetHint};
-use crate::{HistogramView, Labels, SampleBuffer, SampleCursor, Select, SeriesSource};
+use crate::{
+    HistogramView, Labels, SampleBuffer, SampleCursor, Select, SeriesCursor, SeriesOrder, SeriesSource,
+    SourceError,
+};
 
 /// A sample as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,20 +78,40 @@ impl ReadValue {
 ///
 /// When the source fails or breaks its contract.
 pub fn read_all_samples(source: &dyn SeriesSource, select: &Select) -> Vec<(Labels, Vec<ReadSample>)> {
-    let mut cursor = source
+    let read = source
         .select(select)
-        .unwrap_or_else(|error| panic!("select of {select:?} fails: {error}"));
-    let mut all = Vec::new();
-    while let Some(mut series) = cursor
-        .next_series()
-        .unwrap_or_else(|error| panic!("next_series fails for {select:?}: {error}"))
-    {
-        let samples = read_series(&mut *series.samples, select);
+        .and_then(|mut cursor| try_read_samples(&mut *cursor, select));
+    read.unwrap_or_else(|error| panic!("reading {select:?} fails: {error}"))
+}
+
+/// Reads what is left of a selection, as [`read_all_samples`] does, from a source that may fail.
+///
+/// # Errors
+///
+/// The source's.
+///
+/// # Panics
+///
+/// When the source breaks its contract.
+pub fn try_read_samples(
+    cursor: &mut (dyn SeriesCursor<'_> + '_),
+    select: &Select,
+) -> Result<Vec<(Labels, Vec<ReadSample>)>, SourceError> {
+    let mut all: Vec<(Labels, Vec<ReadSample>)> = Vec::new();
+    let mut last: Option<Labels> = None;
+    while let Some(mut series) = cursor.next_series()? {
+        let labels = series.labels;
+        assert!(select.matches(&labels), "{labels} does not match {select:?}");
+        if let Some(last) = last.filter(|_| select.order == SeriesOrder::ByLabels) {
+            assert!(last < labels, "{labels} comes after {last}");
+        }
+        last = Some(labels.clone());
+        let samples = try_read_series(&mut *series.samples, select)?;
         if !samples.is_empty() {
-            all.push((series.labels, samples));
+            all.push((labels, samples));
         }
     }
-    all
+    Ok(all)
 }
 
 /// Asserts that two sources hand out the same samples of all kinds, in whatever order of series.
@@ -119,13 +142,22 @@ pub fn assert_same_samples(source: &dyn SeriesSource, oracle: &dyn SeriesSource,
     );
 }
 
-fn read_series(cursor: &mut (dyn SampleCursor + '_), select: &Select) -> Vec<ReadSample> {
+/// Reads the samples of one series, as [`read_all_samples`] does, from a source that may fail.
+///
+/// # Errors
+///
+/// The source's.
+///
+/// # Panics
+///
+/// When the source breaks its contract.
+pub fn try_read_series(
+    cursor: &mut (dyn SampleCursor + '_),
+    select: &Select,
+) -> Result<Vec<ReadSample>, SourceError> {
     let mut buffer = SampleBuffer::new();
     let mut before = 0;
-    while cursor
-        .read(&mut buffer)
-        .unwrap_or_else(|error| panic!("read fails for {select:?}: {error}"))
-    {
+    while cursor.read(&mut buffer)? {
         assert!(buffer.len() > before, "read says true and adds nothing");
         before = buffer.len();
     }
@@ -179,7 +211,7 @@ fn read_series(cursor: &mut (dyn SampleCursor + '_), select: &Select) -> Vec<Rea
         "samples outside the range {range:?}"
     );
     check_reset_hints(&buffer);
-    samples
+    Ok(samples)
 }
 
 /// Whoever reads trusts these hints instead of comparing buckets. Of the first sample read, and of one after a float, a

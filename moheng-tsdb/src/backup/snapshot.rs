@@ -7,7 +7,9 @@ use super::copy::copy_files;
 use super::manifest::{Manifest, ManifestFile};
 use crate::Error;
 use crate::format::names;
-use crate::storage::{Directory, File, MemoryDirectory, OpenMode, list_or_empty, write_atomically};
+use crate::storage::{
+    Directory, File, MemoryDirectory, OpenMode, list_or_empty, read_full, write_atomically,
+};
 
 /// A point of a data directory: which files, and how much of each.
 #[derive(Clone, Debug)]
@@ -110,7 +112,8 @@ impl Read for SnapshotReader {
         if target.is_empty() {
             return Ok(0);
         }
-        let length = self.file.read_at(target, self.position)?;
+        // Reads again when the system interrupts it, and as much as there is.
+        let length = read_full(&*self.file, target, self.position)?;
         if length == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
