@@ -34,4 +34,6 @@ mod model;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod threads;

@@ -23,9 +23,12 @@ pub(super) struct Candidate {
     is_synced: bool,
     /// Beyond the retention: it may be gone at any time.
     is_expirable: bool,
-    /// When it was acknowledged, by the monotonic clock.
+    /// When it was acknowledged, by the monotonic clock; [`NEVER`] when no sync of this process covers it.
     acknowledged_ms: u64,
 }
+
+/// Written by a process that died, with a policy that does not make it durable later.
+const NEVER: u64 = u64::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sureness {
@@ -117,8 +120,8 @@ impl Model {
     /// All that was acknowledged before this monotonic time is synced.
     pub(super) fn synced_until(&mut self, time_ms: u64) {
         for candidate in self.candidates_mut() {
-            candidate.is_synced |=
-                candidate.acknowledged_ms <= time_ms && candidate.sureness == Sureness::Sure;
+            let is_covered = candidate.acknowledged_ms <= time_ms && candidate.acknowledged_ms != NEVER;
+            candidate.is_synced |= is_covered && candidate.sureness == Sureness::Sure;
         }
     }
 
@@ -168,6 +171,7 @@ impl Model {
                     if is_it {
                         candidate.sureness = Sureness::Sure;
                         candidate.is_synced |= is_synced;
+                        candidate.acknowledged_ms = NEVER;
                     }
                     is_it || (candidate.is_expirable && sample.is_none())
                 });
