@@ -165,15 +165,20 @@ impl Shared {
         while let Some(series) = cursor.next_whole(end_ms, is_wanted) {
             for chunk in &series.sealed {
                 let stored = chunk.bytes(cursor.files(), &mut buffer)?;
-                // Every encoding begins with the count.
-                let count = stored.first_chunk().map_or(0, |count| u16::from_be_bytes(*count));
+                let sample_count = chunk
+                    .encoding
+                    .sample_count(stored)
+                    .map_err(|error| Error::Corrupt {
+                        path: "memory".to_owned(),
+                        message: error.to_string(),
+                    })?;
                 bytes.clear();
                 bytes.extend_from_slice(stored);
                 let encoded = EncodedChunk {
                     start_ms: chunk.start_ms,
                     end_ms: chunk.end_ms(),
                     encoding: chunk.encoding,
-                    sample_count: count,
+                    sample_count,
                     bytes,
                 };
                 writer.put_chunk(&encoded)?;
