@@ -62,4 +62,6 @@ mod wal;
 pub use db::{Compacted, Db, DbBuilder, DeletedSeries};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
-pub use stats::{Cardinality, ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};
+pub use stats::{
+    Cardinality, DamagedBlock, ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats,
+};

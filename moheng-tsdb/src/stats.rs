@@ -18,6 +18,20 @@ pub struct Stats {
     pub late_log: WalStats,
     /// How the log was read when the database was opened.
     pub replay: ReplayStats,
+    /// Blocks that were damaged when the database was opened. Their samples are not in answers.
+    pub damaged_blocks: Vec<DamagedBlock>,
+}
+
+/// A block that was damaged when the database was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DamagedBlock {
+    /// The name of its directory.
+    pub block: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Where it is now; `None` when the database is open read-only and nothing was moved.
+    pub quarantine: Option<String>,
 }
 
 /// What is in memory.

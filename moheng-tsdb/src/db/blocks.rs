@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use moheng_metrics::{Select, SeriesCursor, SourceError};
 
 use super::late::FROM_OUT_OF_ORDER;
-use crate::Error;
-use crate::block::{Block, BlockMeta, BlockSet, Ulid, list_blocks, remove_block};
+use super::quarantine::open_blocks;
+use crate::block::{Block, BlockMeta, BlockSet, Ulid, remove_block};
 use crate::query::MergeCursor;
 use crate::storage::{Directory, list_or_empty};
+use crate::{DamagedBlock, Error};
 
 /// The blocks that are open. Queries use those of the moment they started.
 #[derive(Debug, Default)]
@@ -16,30 +17,28 @@ pub(super) struct Blocks {
     current: RwLock<Arc<BlockSet>>,
     /// Blocks that are not needed and whose files could not be removed.
     leftovers: Mutex<Vec<Ulid>>,
+    /// What was damaged when the database was opened.
+    damaged: Vec<DamagedBlock>,
 }
 
 impl Blocks {
-    /// Opens the blocks of a directory, ascending by time. Of blocks that another one was made of only that one counts.
+    /// Opens the blocks of a directory, ascending by time. Those that are damaged are set aside.
     ///
     /// # Errors
     ///
-    /// When a block is damaged, which would leave its samples out of answers, or the disk fails.
-    pub(super) fn open(directory: &Arc<dyn Directory>) -> Result<Self, Error> {
-        let listing = list_blocks(&**directory)?;
-        let obsolete = listing.obsolete();
-        if let Some((_, error)) = listing.damaged.into_iter().next() {
-            return Err(error);
-        }
-        let blocks = listing
-            .blocks
-            .iter()
-            .filter(|meta| !obsolete.contains(&meta.ulid))
-            .map(|meta| Block::open(Arc::clone(directory), &meta.ulid.to_string()))
-            .collect::<Result<Vec<_>, Error>>()?;
+    /// When the disk is full or fails.
+    pub(super) fn open(directory: &Arc<dyn Directory>, is_read_only: bool) -> Result<Self, Error> {
+        let (blocks, damaged) = open_blocks(directory, is_read_only)?;
         Ok(Self {
             current: RwLock::new(Arc::new(BlockSet::new(blocks))),
             leftovers: Mutex::default(),
+            damaged,
         })
+    }
+
+    /// What was damaged when the database was opened.
+    pub(super) fn damaged(&self) -> &[DamagedBlock] {
+        &self.damaged
     }
 
     /// The blocks at this moment.

@@ -7,6 +7,7 @@ mod delete;
 mod late;
 mod notes;
 mod open;
+mod quarantine;
 mod replay;
 mod worker;
 
@@ -135,6 +136,7 @@ impl Db {
             }),
             late_log: self.shared.late_log.as_ref().map(Wal::stats).unwrap_or_default(),
             replay: self.shared.replay.clone(),
+            damaged_blocks: self.shared.blocks.damaged().to_vec(),
         }
     }
 

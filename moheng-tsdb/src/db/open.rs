@@ -33,7 +33,7 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         Some(prepare(&**directory)?)
     };
 
-    let blocks = Blocks::open(directory)?;
+    let blocks = Blocks::open(directory, builder.is_read_only)?;
     let begin = builder.clock.monotonic();
     let head_start_ms = blocks.head_start_ms().unwrap_or(i64::MIN);
     let (mapped, found) = load_mapped_chunks(directory, head_start_ms)?;

@@ -34,6 +34,8 @@ mod model;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod threads;
