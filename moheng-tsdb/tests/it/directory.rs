@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moheng_metrics::{AppendBatch, Labels, SampleError, SampleSink, Select, SeriesSource, SinkError};
-use moheng_tsdb::storage::{Directory, MemoryDirectory, OpenMode, RealDirectory};
+use moheng_tsdb::storage::{MemoryDirectory, RealDirectory};
 use moheng_tsdb::{Db, Error, Settings, WalSync};
 
 use crate::support::{append, content, errors, open, try_append, try_open};
@@ -63,21 +63,6 @@ fn settings_without_sense_are_refused() {
         .settings(settings)
         .open();
     assert!(matches!(error, Err(Error::Invalid(_))));
-}
-
-#[test]
-fn a_damaged_block_is_named_and_left_alone() {
-    let memory = MemoryDirectory::new();
-    memory.create_directory("01BKGV7JBM69T2G1BGBGM6KB12").unwrap();
-    let meta = memory.open("01BKGV7JBM69T2G1BGBGM6KB12/meta.json", OpenMode::Create);
-    meta.unwrap().append(b"x").unwrap();
-    let error = try_open(Arc::new(memory.clone()), WalSync::Os).unwrap_err();
-    assert!(
-        matches!(&error, Error::Corrupt { path, .. } if path.contains("01BKGV7JBM69T2G1BGBGM6KB12")),
-        "{error}"
-    );
-    let left = memory.list("01BKGV7JBM69T2G1BGBGM6KB12").unwrap();
-    assert_eq!((left.len(), left[0].size_bytes), (1, 1));
 }
 
 #[test]
