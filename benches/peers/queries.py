@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Queries over the same data directory here and in Prometheus, one thread each: processor time, and peak memory.
+
+Run by hand; needs prometheus in PATH (Debian: apt install prometheus) and cargo:
+
+    python3 benches/peers/queries.py [--mode head|blocks] [--server PATH] [--fill PATH] [--only SUBSTRING]
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+START_S = 1_700_006_400
+END_S = START_S + 2087 * 5
+STEP_S = 10
+TICK_S = os.sysconf("SC_CLK_TCK")
+
+# What is asked, how, and the floor: ours / theirs.
+RANGE, INSTANT = "range", "instant"
+QUERIES = [
+    (RANGE, "sum by (instance) (rate(requests_total[5m]))", 0.2),
+    (RANGE, "sum by (instance) (rate(requests_total[1m]))", 0.2),
+    (RANGE, "sum(memory_bytes)", 0.25),
+    (RANGE, "sum(max_over_time(memory_bytes[5m]))", 0.2),
+    (RANGE, "sum(quantile_over_time(0.9, memory_bytes[5m]))", 0.2),
+    (RANGE, "max_over_time(memory_bytes[5m])", 0.2),
+    (RANGE, "histogram_quantile(0.99, sum by (le) (rate(latency_seconds_bucket[5m])))", 0.2),
+    (RANGE, "sum(histogram_quantile(0.9, rate(latency_seconds_bucket[5m])))", 0.2),
+    (RANGE, "sum(memory_bytes * on (instance) group_left (zone) machine_info)", 0.3),
+    (RANGE, "sum by (handler) (rate(requests_total[5m])) / on () group_left sum(rate(requests_total[5m]))", 0.3),
+    (RANGE, "topk(5, memory_bytes)", 0.4),
+    (RANGE, 'count_values("value", machine_info)', 0.4),
+    (RANGE, 'sum by (copy) (label_replace(memory_bytes, "copy", "$1", "instance", "node-(.*)"))', 0.4),
+    (RANGE, "histogram_quantile(0.9, sum(rate(waits_seconds[5m])))", 0.3),
+    (RANGE, "sum(histogram_quantile(0.9, waits_seconds))", 0.3),
+    (INSTANT, "sum(wide)", 0.5),
+    (INSTANT, "sum by (slot) (rate(wide[5m]))", 0.5),
+    (INSTANT, 'count(wide{slot=~"slot-.[02468]"})', 0.5),
+    (INSTANT, "wide", 0.5),
+]
+
+
+def build(*arguments):
+    command = ["cargo", "build", "--release", "--message-format=json", "--manifest-path", os.path.join(ROOT, "Cargo.toml")]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr[-3000:])
+    artifacts = [json.loads(line) for line in done.stdout.splitlines()]
+    return [artifact["executable"] for artifact in artifacts if artifact.get("executable")][-1]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A process that answers Prometheus's API, and what it has used."""
+
+    def __init__(self, name, command, port, environment):
+        self.name = name
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={**os.environ, **environment})
+        deadline = time.monotonic() + 300
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{self.url}/-/ready").read()
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.log.seek(0)
+                sys.exit(f"{name} does not start:\n{self.log.read().decode()[-3000:]}")
+            time.sleep(0.2)
+
+    def processor_s(self):
+        with open(f"/proc/{self.process.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICK_S
+
+    def memory_bytes(self, field):
+        with open(f"/proc/{self.process.pid}/status") as file:
+            line = next(line for line in file if line.startswith(field))
+        return int(line.split()[1]) * 1024
+
+    def forget_peak(self):
+        with open(f"/proc/{self.process.pid}/clear_refs", "w") as file:
+            file.write("5")
+
+    def ask(self, kind, query):
+        parameters = {"query": query, "time": END_S}
+        path = "query"
+        if kind == RANGE:
+            parameters = {"query": query, "start": START_S + 600, "end": END_S, "step": STEP_S}
+            path = "query_range"
+        body = urllib.parse.urlencode(parameters).encode()
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}", body) as response:
+            return response.read()
+
+    def cost(self, kind, query):
+        """Seconds of processor time per query, and how far memory grew above what it was before."""
+        self.ask(kind, query)
+        before_bytes = self.memory_bytes("VmRSS")
+        self.forget_peak()
+        begin, count = self.processor_s(), 0
+        while count < 3 or (self.processor_s() - begin < 1.0 and count < 200):
+            self.ask(kind, query)
+            count += 1
+        return (self.processor_s() - begin) / count, self.memory_bytes("VmHWM") - before_bytes
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def series(answer):
+    """The values of an answer by labels, times dropped where they are known."""
+    data = json.loads(answer)["data"]["result"]
+    found = {}
+    for row in data:
+        points = row.get("values") or [row["value"]]
+        found[json.dumps(row["metric"], sort_keys=True)] = {point[0]: float(point[1]) for point in points}
+    return found
+
+
+def is_near(left, right):
+    return left == right or math.isnan(left) and math.isnan(right) or math.isclose(left, right, rel_tol=1e-9)
+
+
+def difference(ours, theirs):
+    """How many points differ: the windows of Prometheus 2 include their left edge, so rates may differ a little."""
+    left, right = series(ours), series(theirs)
+    if left.keys() != right.keys():
+        return f"series differ: {len(left)} here, {len(right)} there"
+    points = sum(len(values) for values in right.values())
+    wrong = sum(
+        not is_near(value, left[labels].get(time_s, math.inf))
+        for labels, values in right.items()
+        for time_s, value in values.items()
+    )
+    return f"{wrong} of {points} points differ" if wrong else ""
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mode", choices=["head", "blocks"], default="blocks")
+    parser.add_argument("--server", help="path of moheng-cli")
+    parser.add_argument("--fill", help="path of the example query_directory")
+    parser.add_argument("--only", default="", help="only queries with this in them")
+    options = parser.parse_args()
+    server = options.server or build("-p", "moheng-cli")
+    fill = options.fill or build("-p", "moheng-benches", "--example", "query_directory")
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, "ours")
+        print(subprocess.run([fill, data, options.mode], check=True, capture_output=True, text=True).stdout)
+        shutil.copytree(data, os.path.join(folder, "theirs"))
+        config = os.path.join(folder, "prometheus.yml")
+        with open(config, "w") as file:
+            file.write("global: {}\n")
+        ports = free_port(), free_port()
+        common = [f"--config.file={config}", "--storage.tsdb.retention.time=100y", "--query.max-samples=500000000"]
+        ours = Server("moheng", [server, "run", *common, f"--storage.tsdb.path={data}",
+                                 f"--web.listen-address=127.0.0.1:{ports[0]}"], ports[0], {})
+        theirs = Server("prometheus", ["prometheus", *common, f"--storage.tsdb.path={folder}/theirs",
+                                       "--enable-feature=native-histograms",
+                                       f"--web.listen-address=127.0.0.1:{ports[1]}"], ports[1], {"GOMAXPROCS": "1"})
+        try:
+            print(f"memory after start: {ours.memory_bytes('VmRSS') >> 20} MiB here, "
+                  f"{theirs.memory_bytes('VmRSS') >> 20} MiB there\n")
+            print("| query | here ms | Prometheus ms | ratio | floor | memory here MiB | there MiB |\n|---|---|---|---|---|---|---|")
+            for kind, query, floor in QUERIES:
+                if options.only not in query:
+                    continue
+                (here_s, here_bytes), (there_s, there_bytes) = ours.cost(kind, query), theirs.cost(kind, query)
+                ratio = here_s / there_s
+                print(f"| {kind} `{query}` | {here_s * 1e3:.1f} | {there_s * 1e3:.1f} | {ratio:.3f} "
+                      f"{'' if ratio <= floor else '(!)'} | {floor} | {here_bytes >> 20} | {there_bytes >> 20} |"
+                      f" {difference(ours.ask(kind, query), theirs.ask(kind, query))}", flush=True)
+        finally:
+            ours.stop()
+            theirs.stop()
+
+
+if __name__ == "__main__":
+    main()
