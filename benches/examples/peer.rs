@@ -34,7 +34,10 @@ fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["list", instances] => list(instances.parse()?),
+        ["list", instances] => {
+            list(instances.parse()?);
+            Ok(())
+        }
         ["append", path, instances, scrapes] => append(path, instances.parse()?, scrapes.parse()?),
         ["labels", path, instances, scrapes] => append_labels(path, instances.parse()?, scrapes.parse()?),
         ["fill", path, instances, scrapes, start_ms] => {
@@ -53,7 +56,7 @@ fn main() -> Outcome {
     }
 }
 
-fn list(instances: usize) -> Outcome {
+fn list(instances: usize) {
     for labels in NodeWorkload::new(instances).series() {
         // The reader knows no quoting: it splits at commas and colons.
         let plain = |text: &str| text.replace([',', ':', '"', '{', '}'], "_");
@@ -62,7 +65,6 @@ fn list(instances: usize) -> Outcome {
             .map(|(name, value)| format!("\"{}\":\"{}\"", plain(name), plain(value)));
         println!("{{{}}}", pairs.collect::<Vec<_>>().join(","));
     }
-    Ok(())
 }
 
 /// A database that syncs as Prometheus does, so that the same work is compared.
