@@ -25,7 +25,7 @@ fn open(memory: &MemoryDirectory) -> (FaultDirectory, Db) {
 
 fn matcher(host: u8, kind: u8) -> Matcher {
     let name = format!("host-{}", host % 8);
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         Matcher::equal("host", name)
     } else {
         Matcher::not_equal("host", name)

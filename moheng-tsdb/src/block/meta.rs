@@ -87,7 +87,14 @@ impl BlockMeta {
     /// When it is damaged, has a version this code does not know, or the disk fails.
     pub fn read(directory: &dyn Directory, block: &str) -> Result<Self, Error> {
         let path = names::block_meta(block);
-        Self::from_json(&read_json(directory, &path)?).map_err(|message| Error::Corrupt { path, message })
+        let json: MetaJson = read_json(directory, &path)?;
+        if json.version != META_VERSION {
+            return Err(Error::Unsupported(format!(
+                "version {} of {path}, only {META_VERSION} is known",
+                json.version
+            )));
+        }
+        Self::from_json(&json).map_err(|message| Error::Corrupt { path, message })
     }
 
     /// Whether some millisecond is covered by both.
@@ -100,9 +107,6 @@ impl BlockMeta {
     }
 
     fn from_json(json: &MetaJson) -> Result<Self, String> {
-        if json.version != META_VERSION {
-            return Err(format!("version {} is not known", json.version));
-        }
         let ulid = |text: &String| text.parse::<Ulid>().map_err(|error| error.to_string());
         let parents = json.compaction.parents.iter().map(|parent| {
             Ok(BlockParent {

@@ -21,7 +21,12 @@ pub(super) fn open_blocks(
     let mut listing = list_blocks(&**directory)?;
     let mut damaged = Vec::new();
     for (name, error) in std::mem::take(&mut listing.damaged) {
-        damaged.push(set_aside(&**directory, &name, error, is_read_only)?);
+        damaged.push(if is_missing(&error) {
+            // Perhaps it is still being copied here: what is not described is no block yet.
+            leave_out(&name, &error)
+        } else {
+            set_aside(&**directory, &name, error, is_read_only)?
+        });
     }
     let mut open: BTreeMap<Ulid, Block> = BTreeMap::new();
     loop {
@@ -63,24 +68,36 @@ fn set_aside(
     if !is_damage(&error) {
         return Err(error);
     }
-    let reason = error.to_string();
-    let quarantine = if is_read_only {
-        None
-    } else {
-        let fail = || Error::io(format!("setting {block} aside"));
-        Some(move_to_quarantine(directory, block).map_err(fail())?)
-    };
+    if is_read_only {
+        return Ok(leave_out(block, &error));
+    }
+    let fail = Error::io(format!("setting {block} aside"));
+    let quarantine = move_to_quarantine(directory, block).map_err(fail)?;
     tracing::error!(
         block,
-        %reason,
-        quarantine = quarantine.as_deref().unwrap_or("none, the directory is read only"),
+        %error,
+        quarantine,
         "a damaged block is left out of answers; restore it from a backup"
     );
     Ok(DamagedBlock {
         block: block.to_owned(),
-        reason,
-        quarantine,
+        reason: error.to_string(),
+        quarantine: Some(quarantine),
     })
+}
+
+/// Leaves a block out of answers, and where it is.
+fn leave_out(block: &str, error: &Error) -> DamagedBlock {
+    tracing::warn!(block, %error, "a block that cannot be read is left out of answers");
+    DamagedBlock {
+        block: block.to_owned(),
+        reason: error.to_string(),
+        quarantine: None,
+    }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// Whether an error says something of the block, and not of the disk or of this process.

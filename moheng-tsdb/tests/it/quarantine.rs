@@ -70,3 +70,28 @@ fn a_damaged_block_costs_only_itself() {
         directory.sync_directory(name).unwrap();
     });
 }
+
+#[test]
+fn what_is_not_described_yet_or_by_a_later_version_is_left_where_it_is() {
+    let directory = MemoryDirectory::new();
+    let name = two_blocks(&directory);
+    let path = format!("{name}/meta.json");
+    directory.remove(&path).unwrap();
+    directory.sync_directory(&name).unwrap();
+    let before = directory.files();
+    let db = open(Arc::new(directory.clone()), WalSync::Os);
+    assert_eq!(db.stats().damaged_blocks[0].quarantine, None);
+    assert_eq!(sample_count(&content(&db)), 1);
+    drop(db);
+    assert!(before.iter().all(|file| directory.files().contains(file)));
+
+    let file = directory.open(&path, OpenMode::Create).unwrap();
+    let ulid = &name;
+    let text = format!(
+        r#"{{"ulid":"{ulid}","minTime":0,"maxTime":1,"stats":{{}},"compaction":{{"level":1}},"version":9}}"#
+    );
+    file.append(text.as_bytes()).unwrap();
+    let error = Db::builder(Arc::new(directory.clone())).open().unwrap_err();
+    let expected = format!("version 9 of {path}, only 1 is known");
+    assert!(error.to_string().contains(&expected), "{error}");
+}

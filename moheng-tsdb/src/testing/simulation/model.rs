@@ -65,7 +65,7 @@ impl Model {
     pub(super) fn outcome(
         &mut self,
         labels: &Labels,
-        sample: ReadSample,
+        sample: &ReadSample,
         outcome: Result<(), SampleError>,
         now_ms: u64,
     ) -> Result<(), String> {
@@ -103,7 +103,7 @@ impl Model {
             self.newest_ms = self.newest_ms.max(Some(time_ms));
             let is_known = here.is_some_and(|here| here.value == sample.value);
             if !is_known {
-                let candidate = self.candidate(&sample, Sureness::Sure, now_ms);
+                let candidate = self.candidate(sample, Sureness::Sure, now_ms);
                 self.place(labels, time_ms).clear();
                 self.place(labels, time_ms).push(candidate);
             }

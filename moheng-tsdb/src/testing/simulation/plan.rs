@@ -113,15 +113,13 @@ impl Plan {
 }
 
 fn settings(choices: &mut Choices<'_>) -> Settings {
-    let mut settings = Settings::default();
-    settings.wal_sync = match choices.below(5) {
+    let wal_sync = match choices.below(5) {
         0 | 1 => WalSync::Always,
         2 | 3 => WalSync::Interval(Duration::from_secs(1 + choices.below(30))),
         _ => WalSync::Os,
     };
-    settings.wal_segment_bytes = 32 << 10;
-    settings.start_timestamps = choices.below(2) == 0;
-    settings.retention = match choices.below(8) {
+    let start_timestamps = choices.below(2) == 0;
+    let retention = match choices.below(8) {
         0 => Retention {
             time_ms: Some(choices.between(1..24) * HOUR_MS),
             ..Retention::default()
@@ -132,7 +130,13 @@ fn settings(choices: &mut Choices<'_>) -> Settings {
         },
         _ => Retention::default(),
     };
-    settings
+    Settings {
+        wal_sync,
+        wal_segment_bytes: 32 << 10,
+        retention,
+        start_timestamps,
+        ..Settings::default()
+    }
 }
 
 /// What the workload of a plan looks like.
@@ -206,8 +210,7 @@ fn sample(choices: &mut Choices<'_>, series: u64, position: u64) -> PlannedSampl
         _ => position as i64,
     };
     let value = match (series % 4, choices.below(12)) {
-        (0 | 1, 0) => PlannedValue::Counter,
-        (2, 0..6) => PlannedValue::Counter,
+        (0 | 1, 0) | (2, 0..6) => PlannedValue::Counter,
         (2, 6..8) => PlannedValue::Integer(choices.below(1 << 16)),
         (2, 8..10) => PlannedValue::Fractional(choices.below(1 << 16)),
         (_, 1) => {
@@ -222,7 +225,7 @@ fn sample(choices: &mut Choices<'_>, series: u64, position: u64) -> PlannedSampl
         (_, 2..5) => PlannedValue::Float(f64::from_bits(choices.below(u64::MAX))),
         _ => PlannedValue::Float(choices.below(4) as f64),
     };
-    let has_start = series % 3 == 0 && choices.below(4) > 0;
+    let has_start = series.is_multiple_of(3) && choices.below(4) > 0;
     PlannedSample {
         series,
         offset_ms,
@@ -304,7 +307,7 @@ pub(super) fn labels_of(series: u64) -> Labels {
         ("__name__".to_owned(), format!("m{}", series % 5)),
         ("instance".to_owned(), format!("h{}", series / 5)),
     ];
-    if series % 2 == 0 {
+    if series.is_multiple_of(2) {
         pairs.push(("path".to_owned(), format!("/ü/{}", series % 7)));
     }
     Labels::from_pairs(pairs)

@@ -172,9 +172,9 @@ impl World<'_> {
                     && db.stats().wal.is_writable
                 {
                     let before = self.monotonic_ms().checked_sub(interval.as_millis() as u64);
-                    before
-                        .into_iter()
-                        .for_each(|time_ms| self.model.synced_until(time_ms));
+                    if let Some(time_ms) = before {
+                        self.model.synced_until(time_ms);
+                    }
                 }
                 Ok(())
             }
@@ -383,7 +383,7 @@ impl World<'_> {
         }
         let read = self.as_read(sample);
         self.model
-            .outcome(&sample.labels, read, outcome.map(|_| ()), now_ms)
+            .outcome(&sample.labels, &read, outcome.map(|_| ()), now_ms)
     }
 
     fn prepare(&mut self, planned: &PlannedSample) -> Prepared {
@@ -423,7 +423,7 @@ impl World<'_> {
                 match key {
                     SeriesKey::Labels(labels) => batch.push_labels(labels, sample.time_ms, *value),
                     SeriesKey::Reference(reference) => {
-                        batch.push_reference(reference, sample.time_ms, *value)
+                        batch.push_reference(reference, sample.time_ms, *value);
                     }
                 }
                 batch.set_start_timestamp_ms(sample.start_ms);
