@@ -51,7 +51,7 @@ pub use error::{CollectError, HostError};
 #[cfg(feature = "host")]
 pub use host::{
     ArpOptions, CollectorOutcome, CpuOptions, FieldOptions, FilesystemOptions, HostCollection,
-    HostCollectors, HostOptions, HostRoots, NameFilter, NetclassOptions, NetdevOptions,
+    HostCollectors, HostOptions, HostRoots, InterruptsOptions, NameFilter, NetclassOptions, NetdevOptions,
 };
 #[cfg(feature = "scrape")]
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};

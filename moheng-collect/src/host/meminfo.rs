@@ -24,20 +24,23 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
     Ok(())
 }
 
-/// `Active(anon)` becomes `node_memory_Active_anon_bytes`.
+/// `Active(anon)` becomes `Active_anon`.
+pub(super) fn snake(field: &str) -> String {
+    let letters = field.chars().filter(|character| *character != ')');
+    letters
+        .map(|character| {
+            if character.is_ascii_alphanumeric() {
+                character
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
 fn metric_name(field: &str, is_bytes: bool) -> String {
-    let mut name = String::from("node_memory_");
-    for character in field.chars() {
-        match character {
-            ')' => {}
-            _ if character.is_ascii_alphanumeric() => name.push(character),
-            _ => name.push('_'),
-        }
-    }
-    if is_bytes {
-        name.push_str("_bytes");
-    }
-    name
+    let unit = if is_bytes { "_bytes" } else { "" };
+    format!("node_memory_{}{unit}", snake(field))
 }
 
 #[cfg(test)]

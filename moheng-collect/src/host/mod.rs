@@ -1,9 +1,12 @@
 //! The collectors of host metrics: one file per subject, each turns what `proc` parses into families.
 
 mod arp;
+mod buddyinfo;
+mod cgroups;
 mod collectors;
 mod conntrack;
 mod cpu;
+mod cpu_vulnerabilities;
 mod cpufreq;
 mod diskstats;
 mod dmi;
@@ -14,8 +17,13 @@ mod filesystem;
 mod filter;
 mod function;
 mod hwmon;
+mod interrupts;
+mod kernel_hung;
+mod ksmd;
+mod lnstat;
 mod loadavg;
 mod meminfo;
+mod meminfo_numa;
 mod netclass;
 mod netdev;
 mod netstat;
@@ -24,9 +32,12 @@ mod os;
 mod pressure;
 mod processes;
 mod schedstat;
+mod slabinfo;
 mod sockstat;
+mod softirqs;
 mod softnet;
 mod stat;
+mod swap;
 mod system;
 mod table;
 mod thermal_zone;
@@ -34,9 +45,11 @@ mod time;
 mod udp_queues;
 mod uname;
 mod vmstat;
+mod xfrm;
+mod zoneinfo;
 
 pub use collectors::{CollectorOutcome, HostCollection, HostCollectors};
 pub use options::{
-    ArpOptions, CpuOptions, FieldOptions, FilesystemOptions, HostOptions, HostRoots, NameFilter,
-    NetclassOptions, NetdevOptions,
+    ArpOptions, CpuOptions, FieldOptions, FilesystemOptions, HostOptions, HostRoots, InterruptsOptions,
+    NameFilter, NetclassOptions, NetdevOptions,
 };

@@ -39,6 +39,10 @@ pub struct HostOptions {
     pub arp: ArpOptions,
     /// Collector `hwmon`: names of chips.
     pub hwmon_chips: NameFilter,
+    /// Collector `interrupts`.
+    pub interrupts: InterruptsOptions,
+    /// Collector `slabinfo`: names of slabs.
+    pub slabs: NameFilter,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
     /// Collectors `netstat` and `vmstat`.
@@ -58,6 +62,8 @@ impl Default for HostOptions {
             netclass: NetclassOptions::default(),
             arp: ArpOptions::default(),
             hwmon_chips: NameFilter::All,
+            interrupts: InterruptsOptions::default(),
+            slabs: NameFilter::All,
             stat_softirqs: false,
             fields: FieldOptions::default(),
             switches: BTreeMap::new(),
@@ -232,6 +238,24 @@ impl Default for ArpOptions {
         Self {
             devices: NameFilter::All,
             netlink: true,
+        }
+    }
+}
+
+/// Options of the collector `interrupts`.
+#[derive(Clone, Debug)]
+pub struct InterruptsOptions {
+    /// Matched against `TYPE;INFO;DEVICES`. Default: all.
+    pub names: NameFilter,
+    /// Also report CPUs that handled none. Default: yes.
+    pub include_zeros: bool,
+}
+
+impl Default for InterruptsOptions {
+    fn default() -> Self {
+        Self {
+            names: NameFilter::All,
+            include_zeros: true,
         }
     }
 }

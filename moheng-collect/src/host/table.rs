@@ -6,9 +6,10 @@ use moheng_metrics::Clock;
 
 use super::function::{self, Collect};
 use super::{
-    HostOptions, arp, conntrack, cpu, cpufreq, diskstats, dmi, entropy, filefd, filesystem, hwmon, loadavg,
-    meminfo, netclass, netdev, netstat, os, pressure, processes, schedstat, sockstat, softnet, stat,
-    thermal_zone, time, udp_queues, uname, vmstat,
+    HostOptions, arp, buddyinfo, cgroups, conntrack, cpu, cpu_vulnerabilities, cpufreq, diskstats, dmi,
+    entropy, filefd, filesystem, hwmon, interrupts, kernel_hung, ksmd, lnstat, loadavg, meminfo,
+    meminfo_numa, netclass, netdev, netstat, os, pressure, processes, schedstat, slabinfo, sockstat,
+    softirqs, softnet, stat, swap, thermal_zone, time, udp_queues, uname, vmstat, xfrm, zoneinfo,
 };
 use crate::{Collector, HostError};
 
@@ -60,8 +61,14 @@ const fn off(name: &'static str, make: Make) -> Entry {
 /// Ascending by name.
 pub(super) const COLLECTORS: &[Entry] = &[
     on(arp::NAME, Make::Filtered(arp::build)),
+    off(buddyinfo::NAME, Make::Function(buddyinfo::collect)),
+    off(cgroups::NAME, Make::Function(cgroups::collect)),
     on(conntrack::NAME, Make::Function(conntrack::collect)),
     on(cpu::NAME, Make::Filtered(cpu::build)),
+    off(
+        cpu_vulnerabilities::NAME,
+        Make::Function(cpu_vulnerabilities::collect),
+    ),
     on(cpufreq::NAME, Make::Function(cpufreq::collect)),
     on(diskstats::NAME, Make::Filtered(diskstats::build)),
     on(dmi::NAME, Make::State(|options, _| dmi::build(options))),
@@ -69,8 +76,13 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(filefd::NAME, Make::Function(filefd::collect)),
     on(filesystem::NAME, Make::Filtered(filesystem::build)),
     on(hwmon::NAME, Make::Filtered(hwmon::build)),
+    off(interrupts::NAME, Make::Filtered(interrupts::build)),
+    on(kernel_hung::NAME, Make::Function(kernel_hung::collect)),
+    off(ksmd::NAME, Make::Function(ksmd::collect)),
+    off(lnstat::NAME, Make::Function(lnstat::collect)),
     on(loadavg::NAME, Make::Function(loadavg::collect)),
     on(meminfo::NAME, Make::Function(meminfo::collect)),
+    off(meminfo_numa::NAME, Make::Function(meminfo_numa::collect)),
     on(netclass::NAME, Make::Filtered(netclass::build)),
     on(netdev::NAME, Make::Filtered(netdev::build)),
     on(netstat::NAME, Make::Filtered(netstat::build)),
@@ -78,14 +90,19 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(pressure::NAME, Make::Function(pressure::collect)),
     off(processes::NAME, Make::Function(processes::collect)),
     on(schedstat::NAME, Make::Function(schedstat::collect)),
+    off(slabinfo::NAME, Make::Filtered(slabinfo::build)),
     on(sockstat::NAME, Make::Function(sockstat::collect)),
+    off(softirqs::NAME, Make::Function(softirqs::collect)),
     on(softnet::NAME, Make::Function(softnet::collect)),
     on(stat::NAME, Make::State(|options, _| stat::build(options))),
+    off(swap::NAME, Make::Function(swap::collect)),
     on(thermal_zone::NAME, Make::Function(thermal_zone::collect)),
     on(time::NAME, Make::State(time::build)),
     on(udp_queues::NAME, Make::Function(udp_queues::collect)),
     on(uname::NAME, Make::Function(uname::collect)),
     on(vmstat::NAME, Make::Filtered(vmstat::build)),
+    off(xfrm::NAME, Make::Function(xfrm::collect)),
+    off(zoneinfo::NAME, Make::Function(zoneinfo::collect)),
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Entry, HostError> {

@@ -1,19 +1,13 @@
 //! `/proc/net/stat/nf_conntrack`: connection tracking, a row of hexadecimal counts per CPU.
 
-use super::MalformedFile;
-use super::scan::{expected, fields, hexadecimal, lines};
+use super::{MalformedFile, net_stat};
 
 /// The columns by the name in the header, summed over all CPUs.
 pub(crate) fn parse(content: &[u8]) -> Result<Vec<(&[u8], u64)>, MalformedFile> {
-    let mut lines = lines(content);
-    let Some((_, header)) = lines.next() else {
-        return Err(MalformedFile::whole("a header expected, found an empty file"));
-    };
-    let mut sums: Vec<(&[u8], u64)> = fields(header).map(|name| (name, 0)).collect();
-    for (number, line) in lines {
-        for ((_, sum), field) in sums.iter_mut().zip(fields(line)) {
-            let count =
-                hexadecimal(field).ok_or_else(|| expected("a hexadecimal count", Some(field), number))?;
+    let counts = net_stat::parse(content)?;
+    let mut sums: Vec<(&[u8], u64)> = counts.names.into_iter().map(|name| (name, 0)).collect();
+    for row in counts.rows {
+        for ((_, sum), count) in sums.iter_mut().zip(row) {
             *sum = sum.wrapping_add(count);
         }
     }

@@ -4,28 +4,36 @@
 //! its input. They borrow names from the text.
 
 pub(crate) mod arp;
+pub(crate) mod buddyinfo;
+pub(crate) mod cgroups;
 pub(crate) mod conntrack;
 pub(crate) mod cpu_list;
 pub(crate) mod cpuinfo;
 pub(crate) mod diskstats;
 pub(crate) mod file_nr;
+pub(crate) mod interrupts;
 pub(crate) mod key_value;
 pub(crate) mod link;
 pub(crate) mod loadavg;
 pub(crate) mod meminfo;
 pub(crate) mod mountinfo;
 pub(crate) mod net_dev;
+pub(crate) mod net_stat;
+pub(crate) mod numa_meminfo;
 pub(crate) mod os_release;
 pub(crate) mod pid_stat;
 pub(crate) mod pressure;
 mod scan;
 pub(crate) mod schedstat;
+pub(crate) mod slabinfo;
 pub(crate) mod snmp;
 pub(crate) mod sockstat;
 pub(crate) mod softnet;
 pub(crate) mod stat;
+pub(crate) mod swaps;
 pub(crate) mod udev;
 pub(crate) mod udp;
+pub(crate) mod zoneinfo;
 
 use std::path::PathBuf;
 
@@ -67,28 +75,36 @@ impl MalformedFile {
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn parse_all(content: &[u8]) {
     let _ = arp::parse(content);
+    let _ = buddyinfo::parse(content);
+    let _ = cgroups::parse(content);
     let _ = conntrack::parse(content);
     let _ = cpu_list::parse(content);
     let _ = cpuinfo::parse(content);
     let _ = diskstats::parse(content);
     let _ = file_nr::parse(content);
+    let _ = interrupts::parse(content);
     let _ = key_value::parse(content);
     let _ = link::parse(content, &mut link::Dump::default());
     let _ = loadavg::parse(content);
     let _ = meminfo::parse(content);
     let _ = mountinfo::parse(content);
     let _ = net_dev::parse(content);
+    let _ = net_stat::parse(content);
+    let _ = numa_meminfo::parse(content);
     let _ = os_release::parse(content);
     let _ = pid_stat::parse(content);
     let _ = pressure::parse(content);
     let _ = schedstat::parse(content);
+    let _ = slabinfo::parse(content);
     let _ = snmp::parse(content);
     let _ = snmp::parse_ipv6(content);
     let _ = sockstat::parse(content);
     let _ = softnet::parse(content);
     let _ = stat::parse(content);
+    let _ = swaps::parse(content);
     let _ = udev::parse(content);
     let _ = udp::parse(content);
+    let _ = zoneinfo::parse(content);
 }
 
 #[cfg(test)]
