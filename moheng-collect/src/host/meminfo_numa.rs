@@ -36,17 +36,17 @@ impl Families {
         let fields = numa_meminfo::parse(&content).map_err(|error| folder.malformed("meminfo", error))?;
         for field in fields {
             let name = meminfo::snake(&text(field.name));
-            self.add(name, MetricKind::Gauge, node, field.value as f64);
+            self.add(&name, MetricKind::Gauge, node, field.value as f64);
         }
         let content = folder.read("numastat")?;
         let counts = key_value::parse(&content).map_err(|error| folder.malformed("numastat", error))?;
         for (name, count) in counts {
-            self.add(format!("{}_total", text(name)), MetricKind::Counter, node, count);
+            self.add(&format!("{}_total", text(name)), MetricKind::Counter, node, count);
         }
         Ok(())
     }
 
-    fn add(&mut self, name: String, kind: MetricKind, node: &str, value: f64) {
+    fn add(&mut self, name: &str, kind: MetricKind, node: &str, value: f64) {
         let help = match kind {
             MetricKind::Counter => "Pages that were allocated, by where they were wanted and found.",
             _ => "Memory of the node as its meminfo states it, in bytes unless it is a count.",

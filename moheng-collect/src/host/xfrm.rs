@@ -1,4 +1,4 @@
-//! Collector `xfrm`: packets that IPsec dropped.
+//! Collector `xfrm`: packets that transformations, such as encryption, dropped.
 
 use moheng_metrics::MetricFamily;
 
