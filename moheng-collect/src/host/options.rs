@@ -43,6 +43,12 @@ pub struct HostOptions {
     pub interrupts: InterruptsOptions,
     /// Collector `slabinfo`: names of slabs.
     pub slabs: NameFilter,
+    /// Collector `powersupplyclass`: names of power supplies.
+    pub power_supplies: NameFilter,
+    /// Collector `rapl`: name the zone in a label rather than in the metric's name. Default: no.
+    pub rapl_zone_label: bool,
+    /// Collector `tapestats`: names of drives.
+    pub tapes: NameFilter,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
     /// Collectors `netstat` and `vmstat`.
@@ -64,6 +70,9 @@ impl Default for HostOptions {
             hwmon_chips: NameFilter::All,
             interrupts: InterruptsOptions::default(),
             slabs: NameFilter::All,
+            power_supplies: NameFilter::All,
+            rapl_zone_label: false,
+            tapes: NameFilter::All,
             stat_softirqs: false,
             fields: FieldOptions::default(),
             switches: BTreeMap::new(),

@@ -6,10 +6,11 @@ use moheng_metrics::Clock;
 
 use super::function::{self, Collect};
 use super::{
-    HostOptions, arp, buddyinfo, cgroups, conntrack, cpu, cpu_vulnerabilities, cpufreq, diskstats, dmi,
-    entropy, filefd, filesystem, hwmon, interrupts, kernel_hung, ksmd, lnstat, loadavg, meminfo,
-    meminfo_numa, netclass, netdev, netstat, os, pressure, processes, schedstat, slabinfo, sockstat,
-    softirqs, softnet, stat, swap, thermal_zone, time, udp_queues, uname, vmstat, xfrm, zoneinfo,
+    HostOptions, arp, bonding, buddyinfo, cgroups, conntrack, cpu, cpu_vulnerabilities, cpufreq, diskstats,
+    dmi, edac, entropy, filefd, filesystem, hwmon, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg,
+    mdadm, meminfo, meminfo_numa, netclass, netdev, netstat, nvme, os, pcidevice, powersupplyclass, pressure,
+    processes, rapl, schedstat, slabinfo, sockstat, softirqs, softnet, stat, swap, tapestats, thermal_zone,
+    time, udp_queues, uname, vmstat, watchdog, xfrm, zoneinfo,
 };
 use crate::{Collector, HostError};
 
@@ -61,6 +62,7 @@ const fn off(name: &'static str, make: Make) -> Entry {
 /// Ascending by name.
 pub(super) const COLLECTORS: &[Entry] = &[
     on(arp::NAME, Make::Filtered(arp::build)),
+    on(bonding::NAME, Make::Function(bonding::collect)),
     off(buddyinfo::NAME, Make::Function(buddyinfo::collect)),
     off(cgroups::NAME, Make::Function(cgroups::collect)),
     on(conntrack::NAME, Make::Function(conntrack::collect)),
@@ -72,23 +74,30 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(cpufreq::NAME, Make::Function(cpufreq::collect)),
     on(diskstats::NAME, Make::Filtered(diskstats::build)),
     on(dmi::NAME, Make::State(|options, _| dmi::build(options))),
+    on(edac::NAME, Make::Function(edac::collect)),
     on(entropy::NAME, Make::Function(entropy::collect)),
     on(filefd::NAME, Make::Function(filefd::collect)),
     on(filesystem::NAME, Make::Filtered(filesystem::build)),
     on(hwmon::NAME, Make::Filtered(hwmon::build)),
     off(interrupts::NAME, Make::Filtered(interrupts::build)),
+    on(ipvs::NAME, Make::Function(ipvs::collect)),
     on(kernel_hung::NAME, Make::Function(kernel_hung::collect)),
     off(ksmd::NAME, Make::Function(ksmd::collect)),
     off(lnstat::NAME, Make::Function(lnstat::collect)),
     on(loadavg::NAME, Make::Function(loadavg::collect)),
+    on(mdadm::NAME, Make::Function(mdadm::collect)),
     on(meminfo::NAME, Make::Function(meminfo::collect)),
     off(meminfo_numa::NAME, Make::Function(meminfo_numa::collect)),
     on(netclass::NAME, Make::Filtered(netclass::build)),
     on(netdev::NAME, Make::Filtered(netdev::build)),
     on(netstat::NAME, Make::Filtered(netstat::build)),
+    on(nvme::NAME, Make::Function(nvme::collect)),
     on(os::NAME, Make::Function(os::collect)),
+    off(pcidevice::NAME, Make::Function(pcidevice::collect)),
+    on(powersupplyclass::NAME, Make::Filtered(powersupplyclass::build)),
     on(pressure::NAME, Make::Function(pressure::collect)),
     off(processes::NAME, Make::Function(processes::collect)),
+    on(rapl::NAME, Make::State(|options, _| rapl::build(options))),
     on(schedstat::NAME, Make::Function(schedstat::collect)),
     off(slabinfo::NAME, Make::Filtered(slabinfo::build)),
     on(sockstat::NAME, Make::Function(sockstat::collect)),
@@ -96,11 +105,13 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(softnet::NAME, Make::Function(softnet::collect)),
     on(stat::NAME, Make::State(|options, _| stat::build(options))),
     off(swap::NAME, Make::Function(swap::collect)),
+    on(tapestats::NAME, Make::Filtered(tapestats::build)),
     on(thermal_zone::NAME, Make::Function(thermal_zone::collect)),
     on(time::NAME, Make::State(time::build)),
     on(udp_queues::NAME, Make::Function(udp_queues::collect)),
     on(uname::NAME, Make::Function(uname::collect)),
     on(vmstat::NAME, Make::Filtered(vmstat::build)),
+    on(watchdog::NAME, Make::Function(watchdog::collect)),
     off(xfrm::NAME, Make::Function(xfrm::collect)),
     off(zoneinfo::NAME, Make::Function(zoneinfo::collect)),
 ];
