@@ -172,6 +172,7 @@ impl Evaluator<'_> {
         let (limits, counts) = (&self.limits, self.query.counts_samples_per_step);
         let is_instant = reading.function.is_none();
         let reads_statistics = self.reads_statistics.get();
+        let detects_resets = matches!(reading.function, Some("rate" | "increase" | "irate" | "resets"));
         let windows = reading.windows;
         let work = |job: super::input::Job<'_>, worker: &mut Worker| {
             let (labels, samples_read, _held) = job.load(range, limits, &mut worker.buffer)?;
@@ -182,6 +183,8 @@ impl Evaluator<'_> {
             }
             if reads_statistics && !worker.buffer.histograms.is_empty() {
                 worker.buffer.histograms = with_reset_hints(&worker.buffer.histograms);
+            } else if !detects_resets && has_resets(&worker.buffer.histograms) {
+                worker.buffer.histograms = without_resets(&worker.buffer.histograms);
             }
             let remarks = kernel(&mut worker.buffer, &mut worker.scratch, &mut worker.column);
             if counts && is_instant {
@@ -276,9 +279,8 @@ pub(crate) fn remove_stale_markers(samples: &mut SampleBuffer) {
 
 /// The histograms with what their buckets tell of resets between them, where that was not known.
 fn with_reset_hints(all: &HistogramColumns) -> HistogramColumns {
-    let mut hinted = HistogramColumns::default();
     let mut before: Option<HistogramView<'_>> = None;
-    for (index, (time_ms, histogram)) in all.iter().enumerate() {
+    hinted(all, |histogram| {
         let reset_hint = match before {
             Some(before) if histogram.reset_hint == ResetHint::Unknown && !before.is_stale() => {
                 if histogram.is_reset_since(&before) {
@@ -289,6 +291,33 @@ fn with_reset_hints(all: &HistogramColumns) -> HistogramColumns {
             }
             _ => histogram.reset_hint,
         };
+        before = Some(histogram);
+        reset_hint
+    })
+}
+
+fn has_resets(all: &HistogramColumns) -> bool {
+    all.iter()
+        .any(|(_, histogram)| histogram.reset_hint == ResetHint::Reset)
+}
+
+/// The histograms without what the storage knows of resets before them. Prometheus's never tells, and so does not warn of resets
+/// that contradict each other when histograms are added.
+fn without_resets(all: &HistogramColumns) -> HistogramColumns {
+    hinted(all, |histogram| match histogram.reset_hint {
+        ResetHint::Reset => ResetHint::Unknown,
+        other => other,
+    })
+}
+
+/// The histograms with other hints, which are asked for in order.
+fn hinted<'a>(
+    all: &'a HistogramColumns,
+    mut reset_hint: impl FnMut(HistogramView<'a>) -> ResetHint,
+) -> HistogramColumns {
+    let mut hinted = HistogramColumns::default();
+    for (index, (time_ms, histogram)) in all.iter().enumerate() {
+        let reset_hint = reset_hint(histogram);
         hinted.push(
             time_ms,
             HistogramView {
@@ -300,7 +329,6 @@ fn with_reset_hints(all: &HistogramColumns) -> HistogramColumns {
         if start_ms != 0 {
             hinted.set_start_timestamp_ms(start_ms);
         }
-        before = Some(histogram);
     }
     hinted
 }

@@ -29,16 +29,22 @@ const SCRIPTS: [(&str, usize, usize); 21] = [
     ("type_and_unit", 29, 29),
 ];
 
-#[test]
-fn conformance() {
+/// Names and texts of the scripts; `None` when they are not there.
+pub(crate) fn texts() -> Option<Vec<(&'static str, String)>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance/promqltest");
     if !folder.is_dir() {
         println!("skipped: the conformance scripts are not there");
-        return;
+        return None;
     }
+    let read = |name| std::fs::read_to_string(folder.join(format!("{name}.test"))).unwrap();
+    Some(SCRIPTS.iter().map(|(name, ..)| (*name, read(name))).collect())
+}
+
+#[test]
+fn conformance() {
+    let Some(texts) = texts() else { return };
     let mut fallen = Vec::new();
-    for (name, wanted, total) in SCRIPTS {
-        let text = std::fs::read_to_string(folder.join(format!("{name}.test"))).unwrap();
+    for ((name, wanted, total), (_, text)) in SCRIPTS.into_iter().zip(texts) {
         let report = Runner::new()
             .run(&text)
             .unwrap_or_else(|error| panic!("{name}: {error}"));

@@ -12,6 +12,7 @@ mod dashboards;
 mod description;
 mod errors;
 mod limits;
+mod over_database;
 mod plans;
 mod range_matches_instant;
 mod round_trip;

@@ -172,7 +172,11 @@ fn queryable_per_step(query: &str, threads: usize) -> Vec<u64> {
     let engine = engine(|settings| settings.threads = threads);
     let statistics = engine.range(&store(), &range).unwrap().statistics;
     let per_step = statistics.queryable_samples_per_step;
-    assert_eq!(statistics.queryable_samples, per_step.iter().sum(), "{query}");
+    assert_eq!(
+        statistics.queryable_samples,
+        per_step.iter().sum::<u64>(),
+        "{query}"
+    );
     per_step
 }
 

@@ -5,6 +5,21 @@ use std::path::Path;
 use moheng_promql::EngineSettings;
 use moheng_promql::testing::{Report, Runner};
 
+/// The script that is written for [`EngineSettings::default`].
+pub(crate) const WITHOUT_DELAY: &str = "names.test";
+
+/// Names and texts of the scripts.
+pub(crate) fn texts() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let texts = entries.map(|entry| {
+        let entry = entry.unwrap();
+        let text = std::fs::read_to_string(entry.path()).unwrap();
+        (entry.file_name().into_string().unwrap(), text)
+    });
+    texts.collect()
+}
+
 fn check(name: &str, mut runner: Runner) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/scripts")
@@ -57,5 +72,5 @@ fn start_times() {
 
 #[test]
 fn names_are_dropped_at_once_by_default() {
-    check("names.test", Runner::with_settings(EngineSettings::default()));
+    check(WITHOUT_DELAY, Runner::with_settings(EngineSettings::default()));
 }
