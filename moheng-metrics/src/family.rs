@@ -73,6 +73,9 @@ pub struct MetricFamily {
     pub help: String,
     /// The unit, such as `seconds`, in which case the name (of a counter before `_total`) ends in it; may be empty.
     pub unit: String,
+    /// Labels that the text formats write with an empty value on metrics that lack them; ascending. An empty value is no value: this
+    /// changes what people see, not what is stored.
+    pub padded_labels: Vec<String>,
     /// The metrics, in the order they are written.
     pub metrics: Vec<Metric>,
 }
@@ -85,6 +88,7 @@ impl MetricFamily {
             kind,
             help: help.into(),
             unit: String::new(),
+            padded_labels: Vec::new(),
             metrics: Vec::new(),
         }
     }

@@ -1,6 +1,8 @@
 //! The command line: what can be said, not what it does.
 
 mod backup;
+mod collect;
+mod host;
 mod query;
 mod run;
 mod tsdb;
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
+pub(crate) use collect::{CollectArgs, CollectCommand};
+pub(crate) use host::HostArgs;
 pub(crate) use query::{OutputFormat, QueryArgs};
 pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
 pub(crate) use tsdb::{
@@ -43,6 +47,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Look at data directories: samples, blocks.
     Tsdb(TsdbArgs),
+    /// Print metrics of this host once.
+    Collect(CollectArgs),
     /// Check files without using them.
     Check(CheckArgs),
 }

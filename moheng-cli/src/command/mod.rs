@@ -3,6 +3,7 @@
 mod answered_histogram;
 mod backup;
 mod check;
+mod collect;
 mod error;
 mod query;
 mod query_answer;
@@ -24,6 +25,7 @@ pub(crate) fn execute(command: Command) -> Result<(), CommandError> {
         Command::Query(args) => query::query(&args),
         Command::Backup(args) => backup::backup(args.command),
         Command::Tsdb(args) => tsdb::tsdb(args.command),
+        Command::Collect(args) => collect::collect(args.command),
         Command::Check(args) => check::check(args.command),
     }
 }

@@ -12,6 +12,7 @@ mod api_query;
 mod api_series;
 mod api_status;
 mod backup;
+mod collect_command;
 mod command_line;
 mod lifecycle;
 mod query_command;

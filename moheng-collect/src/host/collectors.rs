@@ -240,7 +240,11 @@ impl Families {
     fn add_all(&mut self, families: impl IntoIterator<Item = MetricFamily>) {
         for family in families {
             if let Some(&position) = self.positions.get(&family.name) {
-                self.families[position].metrics.extend(family.metrics);
+                let known = &mut self.families[position];
+                known.metrics.extend(family.metrics);
+                known.padded_labels.extend(family.padded_labels);
+                known.padded_labels.sort_unstable();
+                known.padded_labels.dedup();
             } else {
                 self.positions.insert(family.name.clone(), self.families.len());
                 self.families.push(family);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use moheng_metrics::MetricFamily;
 
 use super::HostOptions;
-use super::families::{append, gauge, push};
+use super::families::{append, gauge, push_known};
 use crate::files::Folder;
 use crate::{CollectError, Collector};
 
@@ -67,7 +67,7 @@ impl Collector for Dmi {
             .map(|(label, value)| (*label, value.as_str()))
             .collect();
         let mut family = gauge("node_dmi_info", "1; the labels describe the hardware.");
-        push(&mut family, &labels, 1.0);
+        push_known(&mut family, &labels, 1.0);
         append(out, [family]);
         Ok(())
     }

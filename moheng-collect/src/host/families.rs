@@ -18,13 +18,35 @@ pub(super) fn counter_of(name: &str, help: &str, value: f64) -> MetricFamily {
     MetricFamily::single(name, MetricKind::Counter, help, value)
 }
 
-/// Adds a series. `labels` are sorted by name; those without a value are left out.
+/// Adds a series. `labels` are sorted by name; those without a value are only padding of the page, as in Node Exporter's.
 pub(super) fn push(family: &mut MetricFamily, labels: &[(&str, &str)], value: f64) {
+    for (name, _) in labels.iter().filter(|(_, value)| value.is_empty()) {
+        pad(family, name);
+    }
     let labels = labels.iter().copied().filter(|(_, value)| !value.is_empty());
     let labels = Labels::from_sorted_pairs(labels);
     family
         .metrics
         .push(Metric::new(labels, MetricValue::Number(value)));
+}
+
+fn pad(family: &mut MetricFamily, name: &str) {
+    let position = family
+        .padded_labels
+        .binary_search_by(|other| other.as_str().cmp(name));
+    if let Err(position) = position {
+        family.padded_labels.insert(position, name.to_owned());
+    }
+}
+
+/// [`push`] without padding.
+pub(super) fn push_known(family: &mut MetricFamily, labels: &[(&str, &str)], value: f64) {
+    let known: Vec<_> = labels
+        .iter()
+        .copied()
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    push(family, &known, value);
 }
 
 /// Appends the families that have series.

@@ -3,7 +3,7 @@
 use moheng_metrics::MetricFamily;
 
 use super::HostOptions;
-use super::families::{append, gauge, push};
+use super::families::{append, gauge, push, push_known};
 use super::filter::Filter;
 use crate::files::Folder;
 use crate::{CollectError, Collector, HostError};
@@ -136,7 +136,7 @@ impl Collector for PowerSupplies {
             labels.push(("power_supply", &name));
             labels.push(("usb_type", &usb_type));
             labels.sort_unstable();
-            push(&mut info, &labels, 1.0);
+            push_known(&mut info, &labels, 1.0);
         }
         append(out, families);
         append(out, [info]);

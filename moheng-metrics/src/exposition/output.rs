@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+#[cfg(doc)]
+use crate::MetricFamily;
 use crate::number::FloatText;
 use crate::{
     Bucket, EscapingScheme, HistogramMetric, Labels, METRIC_NAME, NameKind, escape_name, is_valid_label_name,
@@ -62,6 +64,8 @@ pub(super) struct FamilyWriter<'a, O> {
     /// What the names of its samples begin with.
     name: &'a str,
     is_plain: bool,
+    /// See [`MetricFamily::padded_labels`].
+    padded_labels: &'a [String],
 }
 
 impl<'a, O: Output> FamilyWriter<'a, O> {
@@ -71,7 +75,13 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
             escaping,
             name,
             is_plain: is_valid_metric_name(name),
+            padded_labels: &[],
         }
+    }
+
+    pub(super) fn with_padded_labels(mut self, names: &'a [String]) -> Self {
+        self.padded_labels = names;
+        self
     }
 
     /// Writes a line that begins with `#`.
@@ -97,7 +107,8 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
             out.push("\"");
             ","
         };
-        push_labels(labels, bound.label, self.escaping, &mut separator, out);
+        let padded = self.padded_labels;
+        push_labels(labels, padded, bound.label, self.escaping, &mut separator, out);
         if let (Some(label), Some(value)) = (bound.label, &bound.value) {
             out.push(separator);
             separator = ",";
@@ -115,7 +126,7 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
     /// Writes labels in braces, even when there are none.
     pub(super) fn labels(&mut self, labels: &Labels) {
         let mut separator = "{";
-        push_labels(labels, None, self.escaping, &mut separator, self.out);
+        push_labels(labels, &[], None, self.escaping, &mut separator, self.out);
         self.out.push(if separator == "{" { "{}" } else { "}" });
     }
 
@@ -151,6 +162,7 @@ impl<'a, O: Output> FamilyWriter<'a, O> {
 /// Writes all labels but the metric name, which the family gives, and the one that is called like the bound's.
 fn push_labels<O: Output>(
     labels: &Labels,
+    padded: &[String],
     bound_name: Option<&str>,
     escaping: EscapingScheme,
     separator: &mut &str,
@@ -158,7 +170,22 @@ fn push_labels<O: Output>(
 ) {
     let mut escaped_names = Vec::new();
     let is_written = |name: &str| name != METRIC_NAME && Some(name) != bound_name;
-    for (name, value) in labels.iter().filter(|(name, _)| is_written(name)) {
+    let mut padding = padded.iter().filter(|name| labels.get(name).is_none()).peekable();
+    let mut rest = labels.iter().peekable();
+    let mut next = || {
+        let is_padding_first = match (padding.peek(), rest.peek()) {
+            (Some(padded), Some((name, _))) => padded.as_str() < *name,
+            (padded, _) => padded.is_some(),
+        };
+        if is_padding_first {
+            return padding.next().map(|name| (name.as_str(), ""));
+        }
+        rest.next()
+    };
+    while let Some((name, value)) = next() {
+        if !is_written(name) {
+            continue;
+        }
         let mut escaped = escape_name(name, escaping, NameKind::Label);
         if let Cow::Owned(text) = &mut escaped {
             // Two names may be escaped alike, and a label must not appear twice.

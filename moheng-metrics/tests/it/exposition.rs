@@ -180,6 +180,7 @@ fn any_family(format: Format) -> impl Strategy<Value = MetricFamily> {
                 _ => {}
             }
             MetricFamily {
+                padded_labels: Vec::new(),
                 name,
                 kind,
                 help,

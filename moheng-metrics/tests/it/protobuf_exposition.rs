@@ -42,6 +42,7 @@ fn family() -> impl Strategy<Value = MetricFamily> {
     let metrics = (0..KINDS.len()).prop_flat_map(|kind| (Just(KINDS[kind]), vec(metric(KINDS[kind]), 0..3)));
     ("[a-z.\u{e9}]{1,8}", metrics, text(), text()).prop_map(|(name, (kind, metrics), help, unit)| {
         MetricFamily {
+            padded_labels: Vec::new(),
             name,
             kind,
             help,

@@ -48,6 +48,7 @@ fn any_family() -> impl Strategy<Value = MetricFamily> {
         metrics,
     )
         .prop_map(|(name, kind, help, metrics)| MetricFamily {
+            padded_labels: Vec::new(),
             name,
             kind,
             help,
@@ -181,4 +182,16 @@ fn a_generated_node_is_read() {
     for step in [0, 1, 1000] {
         check_text(workload.exposition(0, step).as_bytes());
     }
+}
+
+#[test]
+fn labels_that_all_lines_are_to_have_are_padded() {
+    let mut family = MetricFamily::new("a", MetricKind::Gauge, "");
+    family.push([("b", "1"), ("d", "2")], 3.0);
+    family.push([("c", "4")], 5.0);
+    family.padded_labels = vec!["c".to_owned(), "e".to_owned()];
+    let mut text = String::new();
+    write_text(&[family], &mut text);
+    let expected = "# TYPE a gauge\na{b=\"1\",c=\"\",d=\"2\",e=\"\"} 3\na{c=\"4\",e=\"\"} 5\n";
+    assert_eq!(text, expected);
 }

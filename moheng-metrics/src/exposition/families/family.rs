@@ -164,6 +164,7 @@ impl Family {
             _ => "",
         };
         Ok(MetricFamily {
+            padded_labels: Vec::new(),
             name: self.name + suffix,
             kind: self.kind,
             help: self.help,

@@ -32,7 +32,7 @@ pub(in crate::exposition) fn write_families<O: Output>(
         if matches!(kind, MetricKind::Counter | MetricKind::Info) && !taken.insert(raw_stem) {
             (stem, kind) = (&name, without_suffix(kind));
         }
-        let mut writer = FamilyWriter::new(stem, escaping, out);
+        let mut writer = FamilyWriter::new(stem, escaping, out).with_padded_labels(&family.padded_labels);
         if !family.help.is_empty() {
             writer.comment("# HELP ", &family.help, true);
         }

@@ -126,6 +126,7 @@ impl<'a> FamilyView<'a> {
     pub fn to_family(&self) -> Result<MetricFamily, ProtobufError> {
         let metrics = self.metrics().map(|metric| metric?.to_metric());
         Ok(MetricFamily {
+            padded_labels: Vec::new(),
             name: self.name.to_owned(),
             kind: self.kind,
             help: self.help.to_owned(),

@@ -32,7 +32,7 @@ pub(in crate::exposition) fn write_families<O: Output>(
 ) {
     for family in families.iter().filter(|family| !family.name.is_empty()) {
         let name = escape_name(&family.name, escaping, NameKind::Metric);
-        let mut writer = FamilyWriter::new(&name, escaping, out);
+        let mut writer = FamilyWriter::new(&name, escaping, out).with_padded_labels(&family.padded_labels);
         if !family.help.is_empty() {
             writer.comment("# HELP ", &family.help, false);
         }
