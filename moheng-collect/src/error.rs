@@ -76,6 +76,16 @@ impl CollectError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HostError {
+    /// A pattern of directories is not valid.
+    #[error("collector {collector}: invalid pattern {pattern:?}: {source}")]
+    Glob {
+        /// The collector it is an option of.
+        collector: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        source: glob::PatternError,
+    },
     /// Host metrics are only collected on Linux.
     #[error("host metrics are not supported on {system}; only on Linux")]
     Unsupported {

@@ -104,10 +104,41 @@ impl Folder {
         self.attribute(relative).ok().filter(|value| !value.is_empty())
     }
 
+    /// An attribute that must be there and be what `parse` understands: `what`.
+    pub(crate) fn value<T>(
+        &self,
+        relative: &str,
+        what: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, CollectError> {
+        let found = self.attribute(relative)?;
+        parse(&found).ok_or_else(|| {
+            let message = format!("{what} expected, found {found:?}");
+            self.malformed(relative, MalformedFile::whole(message))
+        })
+    }
+
+    /// A decimal attribute without sign that must be there.
+    pub(crate) fn number(&self, relative: &str) -> Result<f64, CollectError> {
+        let parse = |text: &str| text.parse::<u64>().ok();
+        Ok(self.value(relative, "a number", parse)? as f64)
+    }
+
     /// A decimal attribute, where it is known and a number.
     pub(crate) fn number_if_known(&self, relative: &str) -> Option<f64> {
         let value: i128 = self.attribute_if_known(relative)?.parse().ok()?;
         Some(value as f64)
+    }
+
+    /// Where a symbolic link points. Recorded trees may hold a plain file with the target instead, as archives and version
+    /// control write it where there are no links.
+    pub(crate) fn link_target(&self, relative: &str) -> Result<String, CollectError> {
+        let path = self.path.join(relative);
+        match fs::read_link(&path) {
+            Ok(target) => Ok(target.to_string_lossy().into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.attribute(relative),
+            Err(error) => Err(CollectError::from_io(&path, error)),
+        }
     }
 
     /// The names in a directory, ascending.
@@ -128,6 +159,14 @@ impl Folder {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// [`Folder::list`], or nothing when there is no such directory.
+    pub(crate) fn list_optional(&self, relative: &str) -> Result<Vec<String>, CollectError> {
+        match self.list(relative) {
+            Err(error) if error.is_no_data() => Ok(Vec::new()),
+            names => names,
+        }
     }
 
     /// The entries of a directory called `prefix` and a number, ascending by number.
@@ -179,5 +218,9 @@ mod tests {
         assert_eq!(folder.number_if_known("cpu10"), Some(7.0));
         assert_eq!(folder.number_if_known("cpu9"), None);
         assert_eq!(folder.attribute_if_known("cpufreq"), None);
+        assert_eq!(folder.link_target("cpu10").unwrap(), "7");
+        std::os::unix::fs::symlink("cpu10", directory.path().join("self")).unwrap();
+        assert_eq!(folder.link_target("self").unwrap(), "cpu10");
+        assert!(folder.link_target("none").unwrap_err().is_no_data());
     }
 }

@@ -52,6 +52,7 @@ pub use error::{CollectError, HostError};
 pub use host::{
     ArpOptions, CollectorOutcome, CpuOptions, FieldOptions, FilesystemOptions, HostCollection,
     HostCollectors, HostOptions, HostRoots, InterruptsOptions, NameFilter, NetclassOptions, NetdevOptions,
+    SysctlOptions,
 };
 #[cfg(feature = "scrape")]
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};

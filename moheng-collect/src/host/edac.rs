@@ -6,7 +6,6 @@ use super::families::{append, counter, push};
 use super::function::Roots;
 use crate::CollectError;
 use crate::files::Folder;
-use crate::proc::MalformedFile;
 
 pub(super) const NAME: &str = "edac";
 
@@ -29,19 +28,19 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
             push(
                 family,
                 &[("controller", &controller)],
-                count(&folder, &format!("{kind}_count"))?,
+                folder.number(&format!("{kind}_count"))?,
             );
         }
         for (family, kind) in rows.0.iter_mut().zip(KINDS) {
             let labels = [("controller", controller.as_str()), ("csrow", "unknown")];
-            push(family, &labels, count(&folder, &format!("{kind}_noinfo_count"))?);
+            push(family, &labels, folder.number(&format!("{kind}_noinfo_count"))?);
         }
         for row in folder.list_numbered("", "csrow")? {
             let folder = folder.folder(&format!("csrow{row}"));
             let row = row.to_string();
             for (family, kind) in rows.0.iter_mut().zip(KINDS) {
                 let labels = [("controller", controller.as_str()), ("csrow", row.as_str())];
-                push(family, &labels, count(&folder, &format!("{kind}_count"))?);
+                push(family, &labels, folder.number(&format!("{kind}_count"))?);
             }
             add_channels(&mut channels, &controller, &row, &folder)?;
         }
@@ -95,15 +94,6 @@ impl Counts {
             family("uncorrectable", "These could not be corrected."),
         ])
     }
-}
-
-fn count(folder: &Folder, file: &str) -> Result<f64, CollectError> {
-    let malformed = || folder.malformed(file, MalformedFile::whole("a number of errors expected"));
-    folder
-        .attribute(file)?
-        .parse::<u64>()
-        .map(|count| count as f64)
-        .map_err(|_| malformed())
 }
 
 /// What the driver calls modules that nobody named, `mc#0csrow#1channel#2`, is made readable; other labels are kept.

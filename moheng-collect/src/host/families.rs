@@ -1,5 +1,7 @@
 //! Short forms for the families that collectors hand out.
 
+use std::collections::BTreeMap;
+
 use moheng_metrics::{Labels, Metric, MetricFamily, MetricKind, MetricValue};
 
 pub(super) fn gauge(name: &str, help: &str) -> MetricFamily {
@@ -52,4 +54,35 @@ pub(super) fn push_known(family: &mut MetricFamily, labels: &[(&str, &str)], val
 /// Appends the families that have series.
 pub(super) fn append(out: &mut Vec<MetricFamily>, families: impl IntoIterator<Item = MetricFamily>) {
     out.extend(families.into_iter().filter(|family| !family.metrics.is_empty()));
+}
+
+/// Families under their names, each made as its first series comes.
+#[derive(Default)]
+pub(super) struct FamilySet(BTreeMap<String, MetricFamily>);
+
+impl FamilySet {
+    /// Adds a series to a counter where the name says `_total`, otherwise to a gauge. `labels` are sorted by name.
+    pub(super) fn add(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: f64) {
+        let kind = if name.ends_with("_total") {
+            MetricKind::Counter
+        } else {
+            MetricKind::Gauge
+        };
+        push(self.family(name, help, kind), labels, value);
+    }
+
+    /// [`FamilySet::add`] for values of which nobody knows what they are.
+    pub(super) fn add_untyped(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: f64) {
+        push(self.family(name, help, MetricKind::Untyped), labels, value);
+    }
+
+    pub(super) fn append_to(self, out: &mut Vec<MetricFamily>) {
+        out.extend(self.0.into_values());
+    }
+
+    fn family(&mut self, name: &str, help: &str, kind: MetricKind) -> &mut MetricFamily {
+        self.0
+            .entry(name.to_owned())
+            .or_insert_with(|| MetricFamily::new(name, kind, help))
+    }
 }

@@ -1,7 +1,10 @@
 //! The collectors of host metrics: one file per subject, each turns what `proc` parses into families.
 
 mod arp;
+mod bcache;
+mod bcachefs;
 mod bonding;
+mod btrfs;
 mod buddyinfo;
 mod cgroups;
 mod collectors;
@@ -11,14 +14,18 @@ mod cpu_vulnerabilities;
 mod cpufreq;
 mod diskstats;
 mod dmi;
+mod dmmultipath;
+mod drbd;
 mod edac;
 mod entropy;
 mod families;
+mod fibrechannel;
 mod filefd;
 mod filesystem;
 mod filter;
 mod function;
 mod hwmon;
+mod infiniband;
 mod interrupts;
 mod ipvs;
 mod kernel_hung;
@@ -28,9 +35,12 @@ mod loadavg;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
+mod mountstats;
 mod netclass;
 mod netdev;
 mod netstat;
+mod nfs;
+mod nfsd;
 mod nvme;
 mod options;
 mod os;
@@ -46,9 +56,11 @@ mod softirqs;
 mod softnet;
 mod stat;
 mod swap;
+mod sysctl;
 mod system;
 mod table;
 mod tapestats;
+mod textfile;
 mod thermal_zone;
 mod time;
 mod udp_queues;
@@ -56,10 +68,12 @@ mod uname;
 mod vmstat;
 mod watchdog;
 mod xfrm;
+mod xfs;
+mod zfs;
 mod zoneinfo;
 
 pub use collectors::{CollectorOutcome, HostCollection, HostCollectors};
 pub use options::{
     ArpOptions, CpuOptions, FieldOptions, FilesystemOptions, HostOptions, HostRoots, InterruptsOptions,
-    NameFilter, NetclassOptions, NetdevOptions,
+    NameFilter, NetclassOptions, NetdevOptions, SysctlOptions,
 };

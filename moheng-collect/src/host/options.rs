@@ -49,6 +49,12 @@ pub struct HostOptions {
     pub rapl_zone_label: bool,
     /// Collector `tapestats`: names of drives.
     pub tapes: NameFilter,
+    /// Collector `bcache`: also what is in the cache by how long ago it was used, which is slow to count. Default: no.
+    pub bcache_priority_stats: bool,
+    /// Collector `sysctl`.
+    pub sysctl: SysctlOptions,
+    /// Collector `textfile`: directories whose files `*.prom` to read, or patterns of directories such as `/var/lib/*/metrics`. Default: none.
+    pub textfile_directories: Vec<String>,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
     /// Collectors `netstat` and `vmstat`.
@@ -73,6 +79,9 @@ impl Default for HostOptions {
             power_supplies: NameFilter::All,
             rapl_zone_label: false,
             tapes: NameFilter::All,
+            bcache_priority_stats: false,
+            sysctl: SysctlOptions::default(),
+            textfile_directories: Vec::new(),
             stat_softirqs: false,
             fields: FieldOptions::default(),
             switches: BTreeMap::new(),
@@ -289,4 +298,13 @@ impl Default for FieldOptions {
             vmstat: "^(oom_kill|pgpg|pswp|pg.*fault).*".to_owned(),
         }
     }
+}
+
+/// Parameters of the kernel that the collector `sysctl` reports. Default: none.
+#[derive(Clone, Debug, Default)]
+pub struct SysctlOptions {
+    /// Those that are numbers: `kernel.threads-max`, or `fs.file-nr:total,current,max` to name several numbers of one.
+    pub include: Vec<String>,
+    /// Those whose words become labels.
+    pub include_info: Vec<String>,
 }

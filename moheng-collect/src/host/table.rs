@@ -6,11 +6,12 @@ use moheng_metrics::Clock;
 
 use super::function::{self, Collect};
 use super::{
-    HostOptions, arp, bonding, buddyinfo, cgroups, conntrack, cpu, cpu_vulnerabilities, cpufreq, diskstats,
-    dmi, edac, entropy, filefd, filesystem, hwmon, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg,
-    mdadm, meminfo, meminfo_numa, netclass, netdev, netstat, nvme, os, pcidevice, powersupplyclass, pressure,
-    processes, rapl, schedstat, slabinfo, sockstat, softirqs, softnet, stat, swap, tapestats, thermal_zone,
-    time, udp_queues, uname, vmstat, watchdog, xfrm, zoneinfo,
+    HostOptions, arp, bcache, bcachefs, bonding, btrfs, buddyinfo, cgroups, conntrack, cpu,
+    cpu_vulnerabilities, cpufreq, diskstats, dmi, dmmultipath, drbd, edac, entropy, fibrechannel, filefd,
+    filesystem, hwmon, infiniband, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg, mdadm, meminfo,
+    meminfo_numa, mountstats, netclass, netdev, netstat, nfs, nfsd, nvme, os, pcidevice, powersupplyclass,
+    pressure, processes, rapl, schedstat, slabinfo, sockstat, softirqs, softnet, stat, swap, sysctl,
+    tapestats, textfile, thermal_zone, time, udp_queues, uname, vmstat, watchdog, xfrm, xfs, zfs, zoneinfo,
 };
 use crate::{Collector, HostError};
 
@@ -62,7 +63,10 @@ const fn off(name: &'static str, make: Make) -> Entry {
 /// Ascending by name.
 pub(super) const COLLECTORS: &[Entry] = &[
     on(arp::NAME, Make::Filtered(arp::build)),
+    on(bcache::NAME, Make::State(|options, _| bcache::build(options))),
+    on(bcachefs::NAME, Make::Function(bcachefs::collect)),
     on(bonding::NAME, Make::Function(bonding::collect)),
+    on(btrfs::NAME, Make::Function(btrfs::collect)),
     off(buddyinfo::NAME, Make::Function(buddyinfo::collect)),
     off(cgroups::NAME, Make::Function(cgroups::collect)),
     on(conntrack::NAME, Make::Function(conntrack::collect)),
@@ -74,11 +78,15 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(cpufreq::NAME, Make::Function(cpufreq::collect)),
     on(diskstats::NAME, Make::Filtered(diskstats::build)),
     on(dmi::NAME, Make::State(|options, _| dmi::build(options))),
+    on(dmmultipath::NAME, Make::Function(dmmultipath::collect)),
+    off(drbd::NAME, Make::Function(drbd::collect)),
     on(edac::NAME, Make::Function(edac::collect)),
     on(entropy::NAME, Make::Function(entropy::collect)),
+    on(fibrechannel::NAME, Make::Function(fibrechannel::collect)),
     on(filefd::NAME, Make::Function(filefd::collect)),
     on(filesystem::NAME, Make::Filtered(filesystem::build)),
     on(hwmon::NAME, Make::Filtered(hwmon::build)),
+    on(infiniband::NAME, Make::Function(infiniband::collect)),
     off(interrupts::NAME, Make::Filtered(interrupts::build)),
     on(ipvs::NAME, Make::Function(ipvs::collect)),
     on(kernel_hung::NAME, Make::Function(kernel_hung::collect)),
@@ -88,9 +96,12 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(mdadm::NAME, Make::Function(mdadm::collect)),
     on(meminfo::NAME, Make::Function(meminfo::collect)),
     off(meminfo_numa::NAME, Make::Function(meminfo_numa::collect)),
+    off(mountstats::NAME, Make::Function(mountstats::collect)),
     on(netclass::NAME, Make::Filtered(netclass::build)),
     on(netdev::NAME, Make::Filtered(netdev::build)),
     on(netstat::NAME, Make::Filtered(netstat::build)),
+    on(nfs::NAME, Make::Function(nfs::collect)),
+    on(nfsd::NAME, Make::Function(nfsd::collect)),
     on(nvme::NAME, Make::Function(nvme::collect)),
     on(os::NAME, Make::Function(os::collect)),
     off(pcidevice::NAME, Make::Function(pcidevice::collect)),
@@ -105,7 +116,9 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(softnet::NAME, Make::Function(softnet::collect)),
     on(stat::NAME, Make::State(|options, _| stat::build(options))),
     off(swap::NAME, Make::Function(swap::collect)),
+    off(sysctl::NAME, Make::State(|options, _| sysctl::build(options))),
     on(tapestats::NAME, Make::Filtered(tapestats::build)),
+    on(textfile::NAME, Make::Filtered(textfile::build)),
     on(thermal_zone::NAME, Make::Function(thermal_zone::collect)),
     on(time::NAME, Make::State(time::build)),
     on(udp_queues::NAME, Make::Function(udp_queues::collect)),
@@ -113,6 +126,8 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(vmstat::NAME, Make::Filtered(vmstat::build)),
     on(watchdog::NAME, Make::Function(watchdog::collect)),
     off(xfrm::NAME, Make::Function(xfrm::collect)),
+    on(xfs::NAME, Make::Function(xfs::collect)),
+    on(zfs::NAME, Make::Function(zfs::collect)),
     off(zoneinfo::NAME, Make::Function(zoneinfo::collect)),
 ];
 

@@ -15,6 +15,8 @@ pub(crate) struct Mount<'a> {
     pub(crate) source: &'a [u8],
     pub(crate) fs_type: &'a [u8],
     pub(crate) is_read_only: bool,
+    /// Of the server, for network filesystems; empty for others.
+    pub(crate) address: &'a [u8],
 }
 
 pub(crate) fn parse(content: &[u8]) -> Result<Vec<Mount<'_>>, MalformedFile> {
@@ -48,6 +50,10 @@ fn parse_line(number: usize, line: &[u8]) -> Result<Mount<'_>, MalformedFile> {
         source,
         fs_type,
         is_read_only: says_read_only(options) || says_read_only(super_options),
+        address: super_options
+            .split(|&byte| byte == b',')
+            .find_map(|option| option.strip_prefix(b"addr="))
+            .unwrap_or_default(),
     })
 }
 

@@ -94,6 +94,20 @@ const FAMILIES: &[(&str, usize, usize, &[&str])] = &[
     ("rapl", 2, 2, &["node_rapl_"]),
     ("tapestats", 10, 10, &["node_tape_"]),
     ("watchdog", 8, 9, &["node_watchdog_"]),
+    ("bcache", 28, 28, &["node_bcache_"]),
+    ("bcachefs", 143, 305, &["node_bcachefs_"]),
+    ("btrfs", 11, 42, &["node_btrfs_"]),
+    ("dmmultipath", 7, 18, &["node_dmmultipath_"]),
+    ("drbd", 15, 17, &["node_drbd_"]),
+    ("fibrechannel", 15, 28, &["node_fibrechannel_"]),
+    ("infiniband", 28, 51, &["node_infiniband_"]),
+    ("mountstats", 54, 149, &["node_mountstats_"]),
+    ("nfs", 6, 105, &["node_nfs_"]),
+    ("nfsd", 14, 90, &["node_nfsd_"]),
+    ("sysctl", 6, 15, &["node_sysctl_"]),
+    ("textfile", 6, 5, &["node_textfile_", "testmetric"]),
+    ("xfs", 39, 39, &["node_xfs_"]),
+    ("zfs", 278, 359, &["node_zfs_"]),
     ("udp_queues", 1, 2, &["node_udp_queues"]),
     ("vmstat", 7, 7, &["node_vmstat_"]),
 ];
@@ -103,14 +117,17 @@ const OFF_BY_DEFAULT: &[&str] = &[
     "buddyinfo",
     "cgroups",
     "cpu_vulnerabilities",
+    "drbd",
     "interrupts",
     "ksmd",
     "lnstat",
     "meminfo_numa",
+    "mountstats",
     "pcidevice",
     "processes",
     "slabinfo",
     "softirqs",
+    "sysctl",
     "xfrm",
     "zoneinfo",
 ];
@@ -120,6 +137,7 @@ const FOREIGN: &[&str] = &["node_memory_numa_"];
 
 /// Families whose values are those of the machine the test runs on.
 const VARYING: &[&str] = &[
+    "node_textfile_mtime_seconds",
     "node_time_seconds",
     "node_time_zone_offset_seconds",
     "node_network_receive_bytes_total",
@@ -236,6 +254,15 @@ fn collect(fixtures: &Path) -> Exposition {
     options.netclass.devices = NameFilter::Exclude("(dmz|int)".to_owned());
     options.netdev.devices = NameFilter::Include("lo".to_owned());
     options.stat_softirqs = true;
+    options.bcache_priority_stats = true;
+    options.sysctl.include = vec![
+        "fs.file-nr".into(),
+        "fs.file-nr:total,current,max".into(),
+        "kernel.threads-max".into(),
+    ];
+    options.sysctl.include_info = vec!["kernel.seccomp.actions_avail".into()];
+    let textfiles = fixtures.join("textfile/two_metric_files");
+    options.textfile_directories = vec![textfiles.to_str().unwrap().to_owned()];
     for collector in OFF_BY_DEFAULT {
         options.switch(collector, true).unwrap();
     }

@@ -12,3 +12,5 @@ mod scrape_http;
 mod scrape_manager;
 #[cfg(test)]
 mod scrape_server;
+#[cfg(test)]
+mod textfile;

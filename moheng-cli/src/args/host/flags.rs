@@ -22,7 +22,7 @@ pub(super) struct Filter {
     pub(super) field: fn(&mut HostOptions) -> &mut NameFilter,
 }
 
-/// A flag with any other value.
+/// A flag with any other value. It is set as often as the flag is given.
 pub(super) struct Text {
     pub(super) name: &'static str,
     pub(super) value_name: &'static str,
@@ -36,6 +36,12 @@ pub(super) const SWITCHES: &[Switch] = &[
         is_on: true,
         help: "Ask the kernel for neighbours rather than read /proc/net/arp",
         set: |options, is_on| options.arp.netlink = is_on,
+    },
+    Switch {
+        name: "collector.bcache.priorityStats",
+        is_on: false,
+        help: "What bcache holds by how long ago it was used, which is slow to count",
+        set: |options, is_on| options.bcache_priority_stats = is_on,
     },
     Switch {
         name: "collector.cpu.guest",
@@ -227,6 +233,33 @@ pub(super) const TEXTS: &[Text] = &[
         help: "Fields of netstat, as PROTOCOL_FIELD",
         set: |options, value| {
             value.clone_into(&mut options.fields.netstat);
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.sysctl.include",
+        value_name: "NAME[:FIELD,...]",
+        help: "A parameter of the kernel that is a number, or several numbers with names for them; may be repeated",
+        set: |options, value| {
+            options.sysctl.include.push(value.to_owned());
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.sysctl.include-info",
+        value_name: "NAME",
+        help: "A parameter of the kernel whose words become labels; may be repeated",
+        set: |options, value| {
+            options.sysctl.include_info.push(value.to_owned());
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.textfile.directory",
+        value_name: "DIR",
+        help: "Directory, or pattern of directories, whose files *.prom to read; may be repeated",
+        set: |options, value| {
+            options.textfile_directories.push(value.to_owned());
             Ok(())
         },
     },

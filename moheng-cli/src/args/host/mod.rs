@@ -42,7 +42,8 @@ impl Args for HostArgs {
             }
         }
         for text in TEXTS {
-            command = command.arg(value_arg(text.name, text.value_name, text.help.to_owned()));
+            let arg = value_arg(text.name, text.value_name, text.help.to_owned());
+            command = command.arg(arg.action(ArgAction::Append));
         }
         command
     }
@@ -73,7 +74,7 @@ impl FromArgMatches for HostArgs {
             set_filter(matches, filter, &mut options)?;
         }
         for text in TEXTS {
-            if let Some(value) = matches.get_one::<String>(text.name) {
+            for value in matches.get_many::<String>(text.name).into_iter().flatten() {
                 let outcome = (text.set)(&mut options, value);
                 outcome.map_err(|message| refuse(format!("--{} {value}: {message}", text.name)))?;
             }

@@ -1,0 +1,186 @@
+//! Collector `btrfs`: filesystems of that type.
+
+use moheng_metrics::MetricFamily;
+
+use super::families::FamilySet;
+use super::function::Roots;
+use crate::CollectError;
+use crate::files::Folder;
+use crate::proc::MalformedFile;
+
+pub(super) const NAME: &str = "btrfs";
+
+const FOLDER: &str = "fs/btrfs";
+const SECTOR_BYTES: f64 = 512.0;
+const MS_PER_SECOND: f64 = 1000.0;
+
+/// What is kept in block groups of its own.
+const BLOCK_GROUP_TYPES: [&str; 3] = ["data", "metadata", "system"];
+
+/// Counts of commits: the key in the file, the metric, what it is, and how many make one of the metric's unit. The file is
+/// there since Linux 6.1.
+const COMMITS: [(&str, &str, &str, f64); 4] = [
+    ("commits", "commits_total", "Commits.", 1.0),
+    (
+        "last_commit_ms",
+        "last_commit_seconds",
+        "How long the last commit took.",
+        MS_PER_SECOND,
+    ),
+    (
+        "max_commit_ms",
+        "max_commit_seconds",
+        "How long the slowest commit took.",
+        MS_PER_SECOND,
+    ),
+    (
+        "total_commit_ms",
+        "commit_seconds_total",
+        "How long all commits took.",
+        MS_PER_SECOND,
+    ),
+];
+
+pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
+    let mut families = FamilySet::default();
+    for uuid in roots.sys.list_optional(FOLDER)? {
+        // Beside the filesystems is what the kernel can do.
+        if uuid.contains('-') {
+            let folder = roots.sys.folder(&format!("{FOLDER}/{uuid}"));
+            collect_filesystem(&uuid, &folder, &mut families)?;
+        }
+    }
+    families.append_to(out);
+    Ok(())
+}
+
+fn collect_filesystem(uuid: &str, folder: &Folder, families: &mut FamilySet) -> Result<(), CollectError> {
+    let label = folder.attribute("label")?;
+    let labels = [("label", label.as_str()), ("uuid", uuid)];
+    families.add("node_btrfs_info", "A filesystem; always 1.", &labels, 1.0);
+    let reserve = folder.number("allocation/global_rsv_size")?;
+    let help = "Space kept for when there is no other.";
+    families.add(
+        "node_btrfs_global_rsv_size_bytes",
+        help,
+        &[("uuid", uuid)],
+        reserve,
+    );
+    collect_commits(uuid, folder, families)?;
+    let devices = folder.list("devices")?;
+    for device in &devices {
+        let sectors = folder.number(&format!("devices/{device}/size"))?;
+        let labels = [("device", device.as_str()), ("uuid", uuid)];
+        let help = "The size of a disk of the filesystem.";
+        families.add(
+            "node_btrfs_device_size_bytes",
+            help,
+            &labels,
+            sectors * SECTOR_BYTES,
+        );
+    }
+    for group in BLOCK_GROUP_TYPES {
+        let allocation = folder.folder(&format!("allocation/{group}"));
+        collect_allocation(
+            [("block_group_type", group), ("uuid", uuid)],
+            &allocation,
+            devices.len(),
+            families,
+        )?;
+    }
+    Ok(())
+}
+
+fn collect_commits(uuid: &str, folder: &Folder, families: &mut FamilySet) -> Result<(), CollectError> {
+    let file = "commit_stats";
+    let content = folder.read_optional(file)?.unwrap_or_default();
+    let content = String::from_utf8_lossy(&content);
+    for (key, metric, help, unit) in COMMITS {
+        let mut lines = content.lines().filter_map(|line| line.split_once(' '));
+        let value = match lines.find(|(name, _)| *name == key) {
+            Some((_, value)) => value.trim().parse::<u64>().map_err(|_| {
+                folder.malformed(
+                    file,
+                    MalformedFile::whole(format!("a number after {key} expected")),
+                )
+            })?,
+            // As on older kernels, of which Node Exporter says the same.
+            None => 0,
+        };
+        families.add(
+            &format!("node_btrfs_{metric}"),
+            help,
+            &[("uuid", uuid)],
+            value as f64 / unit,
+        );
+    }
+    Ok(())
+}
+
+fn collect_allocation(
+    ids: [(&str, &str); 2],
+    folder: &Folder,
+    devices: usize,
+    families: &mut FamilySet,
+) -> Result<(), CollectError> {
+    let reserved = folder.number("bytes_reserved")?;
+    let help = "Space promised to what is being written.";
+    families.add("node_btrfs_reserved_bytes", help, &ids, reserved);
+    for mode in folder.list("")? {
+        let layout = folder.folder(&mode);
+        if !layout.contains("total_bytes") {
+            continue;
+        }
+        let labels = [ids[0], ("mode", mode.as_str()), ids[1]];
+        let used = layout.number("used_bytes")?;
+        families.add("node_btrfs_used_bytes", "Space in use by layout.", &labels, used);
+        let total = layout.number("total_bytes")?;
+        families.add(
+            "node_btrfs_size_bytes",
+            "Space set aside by layout.",
+            &labels,
+            total,
+        );
+        let help = "Bytes on disk for a byte of the layout.";
+        families.add(
+            "node_btrfs_allocation_ratio",
+            help,
+            &labels,
+            ratio(&mode, devices),
+        );
+    }
+    Ok(())
+}
+
+/// Of bytes on disk to bytes of data; 0 for a layout that is not known.
+fn ratio(mode: &str, devices: usize) -> f64 {
+    let devices = devices as f64;
+    match mode {
+        "single" | "raid0" => 1.0,
+        "dup" | "raid1" | "raid10" => 2.0,
+        "raid1c3" => 3.0,
+        "raid1c4" => 4.0,
+        "raid5" => devices / (devices - 1.0),
+        "raid6" => devices / (devices - 2.0),
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios() {
+        for (mode, devices, expected) in [
+            ("single", 1, 1.0),
+            ("raid1", 2, 2.0),
+            ("raid1c4", 4, 4.0),
+            ("raid5", 4, 4.0 / 3.0),
+            ("raid6", 4, 2.0),
+            ("x", 1, 0.0),
+        ] {
+            assert_eq!(ratio(mode, devices), expected, "{mode}");
+        }
+    }
+}
