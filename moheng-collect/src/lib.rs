@@ -51,8 +51,8 @@ pub use error::{CollectError, HostError};
 #[cfg(feature = "host")]
 pub use host::{
     ArpOptions, CollectorOutcome, CpuOptions, FieldOptions, FilesystemOptions, HostCollection,
-    HostCollectors, HostOptions, HostRoots, InterruptsOptions, NameFilter, NetclassOptions, NetdevOptions,
-    SysctlOptions,
+    HostCollectors, HostOptions, HostRoots, HwmonOptions, InterruptsOptions, NameFilter, NetclassOptions,
+    NetdevOptions, QdiscOptions, SysctlOptions,
 };
 #[cfg(feature = "scrape")]
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};

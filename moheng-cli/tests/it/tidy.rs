@@ -111,10 +111,13 @@ fn domain_types_are_not_serialised() {
     check_files(
         &["moheng-metrics/src", "moheng-promql/src", "moheng-collect/src"],
         "serde belongs next to a wire or a file format",
-        |_, text| {
-            text.contains("serde::")
+        |path, text| {
+            // The one file format of collectors that is JSON.
+            let is_format = path.ends_with("moheng-collect/src/host/recorded.rs");
+            let has_serde = text.contains("serde::")
                 || text.contains("derive(Serialize")
-                || text.contains("derive(Deserialize")
+                || text.contains("derive(Deserialize");
+            has_serde && !is_format
         },
     );
 }

@@ -38,12 +38,15 @@ type Sensors = BTreeMap<String, Properties>;
 struct Hwmon {
     sys: Folder,
     chips: Filter,
+    /// Matched against `CHIP;SENSOR`.
+    sensors: Filter,
 }
 
 pub(super) fn build(options: &HostOptions) -> Result<Box<dyn Collector>, HostError> {
     Ok(Box::new(Hwmon {
         sys: Folder::new(&options.roots.sys),
-        chips: Filter::new(NAME, &options.hwmon_chips)?,
+        chips: Filter::new(NAME, &options.hwmon.chips)?,
+        sensors: Filter::new(NAME, &options.hwmon.sensors)?,
     }))
 }
 
@@ -71,7 +74,7 @@ impl Collector for Hwmon {
                 chip.name = chip.distinct_name();
             }
             if self.chips.keeps(&chip.name) {
-                chip.collect(&mut families);
+                chip.collect(&self.sensors, &mut families);
             }
         }
         out.extend(families.by_name.into_values());
@@ -99,7 +102,7 @@ impl Chip {
         )
     }
 
-    fn collect(&self, families: &mut Families) {
+    fn collect(&self, wanted: &Filter, families: &mut Families) {
         let mut sensors = Sensors::new();
         read_sensors(&self.folder, &mut sensors);
         // Old drivers keep their files in the directory of the device.
@@ -109,7 +112,8 @@ impl Chip {
             let labels = [("chip", self.name.as_str()), ("chip_name", human_name)];
             push(families.gauge("node_hwmon_chip_names", help), &labels, 1.0);
         }
-        for (sensor, properties) in &sensors {
+        let is_wanted = |sensor: &str| wanted.keeps(&format!("{};{sensor}", self.name));
+        for (sensor, properties) in sensors.iter().filter(|(sensor, _)| is_wanted(sensor)) {
             self.collect_sensor(sensor, properties, families);
         }
     }

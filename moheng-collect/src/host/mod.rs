@@ -1,5 +1,6 @@
 //! The collectors of host metrics: one file per subject, each turns what `proc` parses into families.
 
+mod adjtimex;
 mod arp;
 mod bcache;
 mod bcachefs;
@@ -39,6 +40,7 @@ mod mountstats;
 mod netclass;
 mod netdev;
 mod netstat;
+mod network_route;
 mod nfs;
 mod nfsd;
 mod nvme;
@@ -48,8 +50,11 @@ mod pcidevice;
 mod powersupplyclass;
 mod pressure;
 mod processes;
+mod qdisc;
 mod rapl;
+mod recorded;
 mod schedstat;
+mod selinux;
 mod slabinfo;
 mod sockstat;
 mod softirqs;
@@ -60,13 +65,16 @@ mod sysctl;
 mod system;
 mod table;
 mod tapestats;
+mod tcpstat;
 mod textfile;
 mod thermal_zone;
 mod time;
+mod timex;
 mod udp_queues;
 mod uname;
 mod vmstat;
 mod watchdog;
+mod wifi;
 mod xfrm;
 mod xfs;
 mod zfs;
@@ -74,6 +82,14 @@ mod zoneinfo;
 
 pub use collectors::{CollectorOutcome, HostCollection, HostCollectors};
 pub use options::{
-    ArpOptions, CpuOptions, FieldOptions, FilesystemOptions, HostOptions, HostRoots, InterruptsOptions,
-    NameFilter, NetclassOptions, NetdevOptions, SysctlOptions,
+    ArpOptions, CpuOptions, FieldOptions, FilesystemOptions, HostOptions, HostRoots, HwmonOptions,
+    InterruptsOptions, NameFilter, NetclassOptions, NetdevOptions, QdiscOptions, SysctlOptions,
 };
+
+/// An error of a system call without a file.
+fn io_error(what: &str, source: std::io::Error) -> crate::CollectError {
+    crate::CollectError::Io {
+        what: what.to_owned(),
+        source,
+    }
+}

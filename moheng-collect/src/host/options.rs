@@ -37,8 +37,8 @@ pub struct HostOptions {
     pub netclass: NetclassOptions,
     /// Collector `arp`.
     pub arp: ArpOptions,
-    /// Collector `hwmon`: names of chips.
-    pub hwmon_chips: NameFilter,
+    /// Collector `hwmon`.
+    pub hwmon: HwmonOptions,
     /// Collector `interrupts`.
     pub interrupts: InterruptsOptions,
     /// Collector `slabinfo`: names of slabs.
@@ -55,6 +55,10 @@ pub struct HostOptions {
     pub sysctl: SysctlOptions,
     /// Collector `textfile`: directories whose files `*.prom` to read, or patterns of directories such as `/var/lib/*/metrics`. Default: none.
     pub textfile_directories: Vec<String>,
+    /// Collector `qdisc`.
+    pub qdisc: QdiscOptions,
+    /// Collector `wifi`: a folder of recorded answers to read instead of asking the kernel, for tests. Default: none.
+    pub wifi_fixtures: Option<PathBuf>,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
     /// Collectors `netstat` and `vmstat`.
@@ -73,7 +77,7 @@ impl Default for HostOptions {
             netdev: NetdevOptions::default(),
             netclass: NetclassOptions::default(),
             arp: ArpOptions::default(),
-            hwmon_chips: NameFilter::All,
+            hwmon: HwmonOptions::default(),
             interrupts: InterruptsOptions::default(),
             slabs: NameFilter::All,
             power_supplies: NameFilter::All,
@@ -82,6 +86,8 @@ impl Default for HostOptions {
             bcache_priority_stats: false,
             sysctl: SysctlOptions::default(),
             textfile_directories: Vec::new(),
+            qdisc: QdiscOptions::default(),
+            wifi_fixtures: None,
             stat_softirqs: false,
             fields: FieldOptions::default(),
             switches: BTreeMap::new(),
@@ -260,6 +266,15 @@ impl Default for ArpOptions {
     }
 }
 
+/// Options of the collector `hwmon`.
+#[derive(Clone, Debug, Default)]
+pub struct HwmonOptions {
+    /// Names of chips. Default: all.
+    pub chips: NameFilter,
+    /// Matched against `CHIP;SENSOR`. Default: all.
+    pub sensors: NameFilter,
+}
+
 /// Options of the collector `interrupts`.
 #[derive(Clone, Debug)]
 pub struct InterruptsOptions {
@@ -307,4 +322,13 @@ pub struct SysctlOptions {
     pub include: Vec<String>,
     /// Those whose words become labels.
     pub include_info: Vec<String>,
+}
+
+/// Options of the collector `qdisc`.
+#[derive(Clone, Debug, Default)]
+pub struct QdiscOptions {
+    /// Device names. Default: all.
+    pub devices: NameFilter,
+    /// A folder with recorded answers to read instead of asking the kernel, for tests. Default: none.
+    pub fixtures: Option<PathBuf>,
 }

@@ -24,7 +24,15 @@ pub(super) struct SystemName {
     pub(super) domain: String,
 }
 
-pub(super) use platform::{dump_links, dump_neighbours, page_bytes, space, system_name};
+/// A kind of netlink socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NetlinkProtocol {
+    Route,
+    SocketDiagnosis,
+    Generic,
+}
+
+pub(super) use platform::{dump_links, dump_neighbours, exchange, page_bytes, space, system_name};
 
 #[cfg(target_os = "linux")]
 mod platform {
@@ -33,19 +41,18 @@ mod platform {
     use std::path::Path;
     use std::time::Duration;
 
-    use rustix::net::netlink::SocketAddrNetlink;
+    use rustix::net::netlink::{self as protocols, SocketAddrNetlink};
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
     use rustix::net::{
         AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
     };
 
-    use super::{FilesystemSpace, SystemName, io};
+    use super::{FilesystemSpace, NetlinkProtocol, SystemName, io};
+    use crate::proc::netlink::{self, Progress, TakeMessage};
     use crate::proc::{link, text};
 
     const GET_LINK: u16 = 18;
     const GET_NEIGHBOUR: u16 = 30;
-    /// `NLM_F_REQUEST | NLM_F_DUMP`
-    const REQUEST_DUMP: u16 = 0x301;
     const FAMILY_ANY: u8 = 0;
     const FAMILY_IPV4: u8 = 2;
     /// The kernel fills at most 32 KiB per read of a dump.
@@ -93,46 +100,63 @@ mod platform {
     }
 
     fn dump(kind: u16, family: u8) -> io::Result<link::Dump> {
+        let mut body = [0; 16];
+        body[0] = family;
+        let mut dump = link::Dump::default();
+        let request = netlink::message(kind, netlink::REQUEST_DUMP, &body);
+        exchange(NetlinkProtocol::Route, &request, &mut |kind, body| {
+            dump.take(kind, body)
+        })?;
+        Ok(dump)
+    }
+
+    /// Sends a request and takes the messages of the answer until it is finished.
+    pub(in super::super) fn exchange(
+        protocol: NetlinkProtocol,
+        request: &[u8],
+        take: TakeMessage<'_>,
+    ) -> io::Result<()> {
+        let protocol = match protocol {
+            NetlinkProtocol::Route => None,
+            NetlinkProtocol::SocketDiagnosis => Some(protocols::SOCK_DIAG),
+            NetlinkProtocol::Generic => Some(protocols::GENERIC),
+        };
         let socket = socket_with(
             AddressFamily::NETLINK,
             SocketType::RAW,
             SocketFlags::CLOEXEC,
-            None,
+            protocol,
         )?;
         set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_TIMEOUT))?;
-        let mut request = [0_u8; 32];
-        request[..4].copy_from_slice(&32_u32.to_ne_bytes());
-        request[4..6].copy_from_slice(&kind.to_ne_bytes());
-        request[6..8].copy_from_slice(&REQUEST_DUMP.to_ne_bytes());
-        request[16] = family;
         sendto(
             &socket,
-            &request,
+            request,
             SendFlags::empty(),
             &SocketAddrNetlink::new(0, 0),
         )?;
-        let mut dump = link::Dump::default();
         let mut datagram = vec![0; DATAGRAM_BYTES];
-        while !dump.is_done {
+        loop {
             let (length, _) = recv(&socket, &mut datagram[..], RecvFlags::empty())?;
             if length == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            link::parse(&datagram[..length], &mut dump)
+            let progress = netlink::read_messages(&datagram[..length], take)
                 .map_err(|malformed| io::Error::new(io::ErrorKind::InvalidData, malformed.message))?;
-            if let Some(number) = dump.error_number {
-                return Err(io::Error::from_raw_os_error(number));
+            match progress {
+                Progress::Unfinished => {}
+                Progress::Finished => return Ok(()),
+                Progress::Refused(number) => return Err(io::Error::from_raw_os_error(number)),
             }
         }
-        Ok(dump)
     }
 }
 
 /// Nothing of this is reached: [`HostCollectors`](crate::HostCollectors) refuses to start.
 #[cfg(not(target_os = "linux"))]
 mod platform {
-    use super::{FilesystemSpace, SystemName, io};
+    use super::{FilesystemSpace, NetlinkProtocol, SystemName, io};
     use crate::proc::link;
+    use crate::proc::netlink::TakeMessage;
 
     pub(in super::super) fn space(_path: &[u8]) -> io::Result<FilesystemSpace> {
         Err(io::ErrorKind::Unsupported.into())
@@ -151,6 +175,14 @@ mod platform {
     }
 
     pub(in super::super) fn dump_neighbours() -> io::Result<link::Dump> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in super::super) fn exchange(
+        _protocol: NetlinkProtocol,
+        _request: &[u8],
+        _take: TakeMessage<'_>,
+    ) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

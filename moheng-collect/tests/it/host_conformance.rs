@@ -108,6 +108,8 @@ const FAMILIES: &[(&str, usize, usize, &[&str])] = &[
     ("textfile", 6, 5, &["node_textfile_", "testmetric"]),
     ("xfs", 39, 39, &["node_xfs_"]),
     ("zfs", 278, 359, &["node_zfs_"]),
+    ("qdisc", 7, 14, &["node_qdisc_"]),
+    ("wifi", 14, 27, &["node_wifi_"]),
     ("udp_queues", 1, 2, &["node_udp_queues"]),
     ("vmstat", 7, 7, &["node_vmstat_"]),
 ];
@@ -125,9 +127,11 @@ const OFF_BY_DEFAULT: &[&str] = &[
     "mountstats",
     "pcidevice",
     "processes",
+    "qdisc",
     "slabinfo",
     "softirqs",
     "sysctl",
+    "wifi",
     "xfrm",
     "zoneinfo",
 ];
@@ -248,13 +252,16 @@ fn collect(fixtures: &Path) -> Exposition {
     options.cpu.flags_include = Some("^(aes|avx.?|constant_tsc)$".to_owned());
     options.arp.devices = NameFilter::Exclude("nope".to_owned());
     options.arp.netlink = false;
-    options.hwmon_chips =
+    options.hwmon.chips =
         NameFilter::Include("(applesmc|asus_nb_wmi|coretemp|hwmon4|ieee80211|nct6779)".to_owned());
     options.netclass.ignore_invalid_speed = true;
     options.netclass.devices = NameFilter::Exclude("(dmz|int)".to_owned());
     options.netdev.devices = NameFilter::Include("lo".to_owned());
     options.stat_softirqs = true;
     options.bcache_priority_stats = true;
+    options.qdisc.devices = NameFilter::Include("(wlan0|eth0)".to_owned());
+    options.qdisc.fixtures = Some(fixtures.join("qdisc"));
+    options.wifi_fixtures = Some(fixtures.join("wifi"));
     options.sysctl.include = vec![
         "fs.file-nr".into(),
         "fs.file-nr:total,current,max".into(),
@@ -267,7 +274,9 @@ fn collect(fixtures: &Path) -> Exposition {
         options.switch(collector, true).unwrap();
     }
     options.switch("filesystem", false).unwrap();
-    options.switch("uname", false).unwrap();
+    for collector in ["selinux", "timex", "uname"] {
+        options.switch(collector, false).unwrap();
+    }
     let host = HostCollectors::new(&options, Arc::new(ManualClock::new(0))).unwrap();
     let collection = host.collect_only(|_| true);
     for outcome in &collection.outcomes {

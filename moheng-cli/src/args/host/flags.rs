@@ -122,7 +122,13 @@ pub(super) const FILTERS: &[Filter] = &[
         include: Some("collector.hwmon.chip-include"),
         exclude: Some("collector.hwmon.chip-exclude"),
         what: "chips of hwmon",
-        field: |options| &mut options.hwmon_chips,
+        field: |options| &mut options.hwmon.chips,
+    },
+    Filter {
+        include: Some("collector.hwmon.sensor-include"),
+        exclude: Some("collector.hwmon.sensor-exclude"),
+        what: "CHIP;SENSOR of hwmon",
+        field: |options| &mut options.hwmon.sensors,
     },
     Filter {
         include: Some("collector.interrupts.name-include"),
@@ -147,6 +153,12 @@ pub(super) const FILTERS: &[Filter] = &[
         exclude: Some("collector.powersupply.ignored-supplies"),
         what: "power supplies of powersupplyclass",
         field: |options| &mut options.power_supplies,
+    },
+    Filter {
+        include: Some("collector.qdisc.device-include"),
+        exclude: Some("collector.qdisc.device-exclude"),
+        what: "network devices of qdisc",
+        field: |options| &mut options.qdisc.devices,
     },
     Filter {
         include: Some("collector.slabinfo.slabs-include"),
@@ -237,6 +249,15 @@ pub(super) const TEXTS: &[Text] = &[
         },
     },
     Text {
+        name: "collector.qdisc.fixtures",
+        value_name: "DIR",
+        help: "Recorded answers for qdisc instead of the kernel's, for tests",
+        set: |options, value| {
+            options.qdisc.fixtures = Some(value.into());
+            Ok(())
+        },
+    },
+    Text {
         name: "collector.sysctl.include",
         value_name: "NAME[:FIELD,...]",
         help: "A parameter of the kernel that is a number, or several numbers with names for them; may be repeated",
@@ -269,6 +290,15 @@ pub(super) const TEXTS: &[Text] = &[
         help: "Fields of vmstat",
         set: |options, value| {
             value.clone_into(&mut options.fields.vmstat);
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.wifi.fixtures",
+        value_name: "DIR",
+        help: "Recorded answers for wifi instead of the kernel's, for tests",
+        set: |options, value| {
+            options.wifi_fixtures = Some(value.into());
             Ok(())
         },
     },
