@@ -6,6 +6,7 @@ mod args;
 mod client;
 mod command;
 mod config;
+mod exporter;
 mod http;
 mod output;
 mod time;

@@ -26,6 +26,7 @@ pub(crate) use error::AppError;
 pub(crate) use logging::start_logging;
 pub(crate) use process::process_families;
 pub(crate) use scrape_metrics::scrape_families;
+pub(crate) use shutdown::stop_on_signals;
 
 use crate::args::{RunArgs, StorageArgs, WebArgs};
 use crate::config::Config;
@@ -44,7 +45,8 @@ pub(crate) async fn run(
     warn_about_config(args, config.as_ref());
     let listeners = listen(&args.web).await?;
     let server = Arc::new(build_server(args, config.as_ref(), Arc::clone(&clock))?);
-    shutdown::stop_on_signals(&server)?;
+    let stopped = Arc::clone(&server);
+    stop_on_signals(move || stopped.stop()).map_err(AppError::Signals)?;
     let mut tasks = JoinSet::new();
     for (listener, url) in listeners {
         info!(%url, "listening");

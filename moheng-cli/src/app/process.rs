@@ -46,6 +46,12 @@ pub(crate) fn process_families() -> Vec<MetricFamily> {
         number_after(&status, "VmSize:").map(|kilobytes| kilobytes * 1024.0),
     );
     push(
+        "process_virtual_memory_max_bytes",
+        MetricKind::Gauge,
+        "Address space that may be used.",
+        limit_after(&limits, "Max address space"),
+    );
+    push(
         "process_threads",
         MetricKind::Gauge,
         "Threads.",
@@ -63,9 +69,31 @@ pub(crate) fn process_families() -> Vec<MetricFamily> {
         "process_max_fds",
         MetricKind::Gauge,
         "File descriptors that may be open.",
-        number_after(&limits, "Max open files"),
+        limit_after(&limits, "Max open files"),
     );
+    families.extend(network_families());
     families
+}
+
+/// Of all programs in the network namespace of this one, as client libraries have it.
+fn network_families() -> impl Iterator<Item = MetricFamily> {
+    let netstat = fs::read_to_string("/proc/self/net/netstat").unwrap_or_default();
+    let directions = [
+        (
+            "process_network_receive_bytes_total",
+            "Bytes received over the network.",
+            "InOctets",
+        ),
+        (
+            "process_network_transmit_bytes_total",
+            "Bytes sent over the network.",
+            "OutOctets",
+        ),
+    ];
+    directions.into_iter().filter_map(move |(name, help, field)| {
+        let bytes = ip_octets(&netstat, field)?;
+        Some(MetricFamily::single(name, MetricKind::Counter, help, bytes))
+    })
 }
 
 /// What is needed of `/proc/self/stat`.
@@ -92,6 +120,23 @@ fn number_after(text: &str, key: &str) -> Option<f64> {
     rest.split_ascii_whitespace().next()?.parse().ok()
 }
 
+/// A limit; the largest number there is where it is `unlimited`, as client libraries say it.
+fn limit_after(limits: &str, key: &str) -> Option<f64> {
+    let rest = limits.lines().find_map(|line| line.strip_prefix(key))?;
+    match rest.split_ascii_whitespace().next()? {
+        "unlimited" => Some(u64::MAX as f64),
+        number => number.parse().ok(),
+    }
+}
+
+/// A count of the pair of lines that begin with `IpExt:`, names and numbers.
+fn ip_octets(netstat: &str, field: &str) -> Option<f64> {
+    let mut lines = netstat.lines().filter_map(|line| line.strip_prefix("IpExt:"));
+    let (names, numbers) = (lines.next()?, lines.next()?);
+    let index = names.split_ascii_whitespace().position(|name| name == field)?;
+    numbers.split_ascii_whitespace().nth(index)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,10 +152,16 @@ mod tests {
         assert_eq!(parse_stat("12 (a"), None);
         assert_eq!(number_after("A: 1\nVmRSS:\t  52 kB\n", "VmRSS:"), Some(52.0));
         assert_eq!(number_after("VmRSS:", "VmRSS:"), None);
+        let limits = "Max open files  1024 4096 files\nMax address space  unlimited unlimited bytes\n";
+        assert_eq!(limit_after(limits, "Max open files"), Some(1024.0));
+        assert_eq!(limit_after(limits, "Max address space"), Some(u64::MAX as f64));
+        let netstat = "TcpExt: A B\nTcpExt: 1 2\nIpExt: A InOctets\nIpExt: 3 4\n";
+        assert_eq!(ip_octets(netstat, "InOctets"), Some(4.0));
+        assert_eq!(ip_octets(netstat, "OutOctets"), None);
     }
 
     #[test]
     fn this_process_has_them_all() {
-        assert_eq!(process_families().len(), 7);
+        assert_eq!(process_families().len(), 10);
     }
 }

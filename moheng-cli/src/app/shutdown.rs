@@ -1,25 +1,25 @@
-//! Stops the server on SIGTERM and SIGINT.
+//! Stops the program on SIGTERM and SIGINT.
 
-use std::sync::Arc;
+use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::AppError;
-use crate::http::Server;
-
-/// From now on the first SIGTERM or SIGINT asks `server` to stop.
-pub(super) fn stop_on_signals(server: &Arc<Server>) -> Result<(), AppError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(AppError::Signals)?;
-    let server = Arc::clone(server);
+/// Calls `stop` at the first SIGTERM or SIGINT from now on.
+///
+/// # Errors
+///
+/// When the system refuses to deliver signals.
+pub(crate) fn stop_on_signals(stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
         info!("received {name}");
-        server.stop();
+        stop();
     });
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod collect;
+mod exporter;
 mod host;
 mod query;
 mod run;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
 pub(crate) use collect::{CollectArgs, CollectCommand};
+pub(crate) use exporter::{ExporterArgs, ExporterCommand, HostExporterArgs};
 pub(crate) use host::HostArgs;
 pub(crate) use query::{OutputFormat, QueryArgs};
 pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Tsdb(TsdbArgs),
     /// Print metrics of this host once.
     Collect(CollectArgs),
+    /// Serve metrics of this host for a Prometheus or another moheng to scrape.
+    Exporter(ExporterArgs),
     /// Check files without using them.
     Check(CheckArgs),
 }

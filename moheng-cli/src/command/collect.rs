@@ -4,10 +4,11 @@ use std::io::{Write, stderr, stdout};
 use std::sync::Arc;
 
 use moheng_collect::HostCollectors;
-use moheng_metrics::{MetricFamily, MetricKind, SystemClock, write_text};
+use moheng_metrics::{SystemClock, write_text};
 
 use super::CommandError;
 use crate::args::{CollectCommand, HostArgs};
+use crate::exporter::node_build_info;
 
 /// Runs `collect`.
 pub(super) fn collect(command: CollectCommand) -> Result<(), CommandError> {
@@ -30,7 +31,7 @@ fn host(args: &HostArgs) -> Result<(), CommandError> {
             }
         }
     }
-    collection.families.push(build_info());
+    collection.families.push(node_build_info());
     collection.families.sort_by(|a, b| a.name.cmp(&b.name));
     let mut text = String::new();
     write_text(&collection.families, &mut text);
@@ -41,20 +42,4 @@ fn host(args: &HostArgs) -> Result<(), CommandError> {
         return Err(CommandError::Failed("every collector failed".to_owned()));
     }
     Ok(())
-}
-
-/// What was built, under the name that dashboards know.
-fn build_info() -> MetricFamily {
-    let mut family = MetricFamily::new(
-        "node_exporter_build_info",
-        MetricKind::Gauge,
-        "Which program this is; always 1.",
-    );
-    let labels = [
-        ("goarch", std::env::consts::ARCH),
-        ("goos", std::env::consts::OS),
-        ("version", env!("CARGO_PKG_VERSION")),
-    ];
-    family.push(labels, 1.0);
-    family
 }

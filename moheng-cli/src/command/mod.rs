@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod collect;
 mod error;
+mod exporter;
 mod query;
 mod query_answer;
 mod run;
@@ -26,6 +27,7 @@ pub(crate) fn execute(command: Command) -> Result<(), CommandError> {
         Command::Backup(args) => backup::backup(args.command),
         Command::Tsdb(args) => tsdb::tsdb(args.command),
         Command::Collect(args) => collect::collect(args.command),
+        Command::Exporter(args) => exporter::exporter(args.command),
         Command::Check(args) => check::check(args.command),
     }
 }

@@ -14,6 +14,7 @@ mod api_status;
 mod backup;
 mod collect_command;
 mod command_line;
+mod exporter_command;
 mod lifecycle;
 mod query_command;
 mod support;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moheng_metrics::{Clock, MetricFamily};
 
-use super::families::{gauge, push};
+use super::families::{counter, gauge, push};
 use super::{HostOptions, table};
 use crate::runner::{Job, Outcome, Runner, Task};
 use crate::{CollectError, Collector, HostError};
@@ -24,8 +24,16 @@ pub struct HostCollectors {
     tasks: Vec<Arc<Task<Timed>>>,
     runner: Runner,
     time_limit: Duration,
-    /// By task: why it failed last time. Also keeps collections from overlapping.
-    failures: Mutex<Vec<Option<String>>>,
+    /// By task. Also keeps collections from overlapping.
+    histories: Mutex<Vec<History>>,
+}
+
+/// What is remembered of a collector.
+#[derive(Clone, Debug, Default)]
+struct History {
+    /// Why it failed last time.
+    failure: Option<String>,
+    timeouts: u64,
 }
 
 /// What one collection found.
@@ -90,7 +98,7 @@ impl HostCollectors {
             // Every collector may hang, and one more thread is needed for those that do not.
             runner: Runner::new("moheng-host", tasks.len() + 1),
             time_limit,
-            failures: Mutex::new(vec![None; tasks.len()]),
+            histories: Mutex::new(vec![History::default(); tasks.len()]),
             tasks,
         }
     }
@@ -107,7 +115,8 @@ impl HostCollectors {
         self.tasks.iter().map(|task| task.job.collector.name())
     }
 
-    /// Collects everything, with `node_scrape_collector_success` and `node_scrape_collector_duration_seconds`.
+    /// Collects everything, with `node_scrape_collector_success` and `node_scrape_collector_duration_seconds`, and
+    /// `moheng_collector_timeouts_total` of those that did not finish in time since the start.
     ///
     /// Blocks, at worst for the time limit: do not call it on a thread that runs async tasks. Calls at the same time wait
     /// for each other.
@@ -117,7 +126,14 @@ impl HostCollectors {
 
     /// [`HostCollectors::collect`] with the collectors whose name is `wanted`, and how each fared.
     pub fn collect_only(&self, wanted: impl Fn(&str) -> bool) -> HostCollection {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        self.collect_within(self.time_limit, wanted)
+    }
+
+    /// [`HostCollectors::collect_only`] for a caller who waits no longer than `time_limit`, which may be shorter than that
+    /// of the options, not longer.
+    pub fn collect_within(&self, time_limit: Duration, wanted: impl Fn(&str) -> bool) -> HostCollection {
+        let limit = time_limit.min(self.time_limit);
+        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
         let chosen: Vec<usize> = (0..self.tasks.len())
             .filter(|&index| wanted(self.tasks[index].job.collector.name()))
             .collect();
@@ -125,43 +141,54 @@ impl HostCollectors {
             .iter()
             .map(|&index| Arc::clone(&self.tasks[index]))
             .collect();
-        let results = self.runner.run(&tasks, self.time_limit);
+        let results = self.runner.run(&tasks, limit);
         let mut families = Families::default();
         let mut outcomes = Vec::with_capacity(tasks.len());
         for ((index, task), result) in chosen.into_iter().zip(&tasks).zip(results) {
-            let outcome = self.take_result(task.job.collector.name(), result, &mut families);
-            report_change(&outcome, &mut failures[index]);
+            let outcome = take_result(task.job.collector.name(), limit, result, &mut families);
+            histories[index].add(&outcome);
             outcomes.push(outcome);
         }
         families.add_all(scrape_families(&outcomes));
+        families.add_all(self.timeout_family(&histories));
         HostCollection {
             families: families.sorted(),
             outcomes,
         }
     }
 
-    fn take_result(
-        &self,
-        name: &'static str,
-        result: Outcome<Collected>,
-        families: &mut Families,
-    ) -> CollectorOutcome {
-        let (duration, error) = match result {
-            Outcome::Finished(collected) => {
-                families.add_all(collected.families);
-                (collected.duration, collected.result.err())
+    /// Only of collectors that ever needed too long.
+    fn timeout_family(&self, histories: &[History]) -> Option<MetricFamily> {
+        let help = "Times the collector did not finish in time.";
+        let mut family = counter("moheng_collector_timeouts_total", help);
+        for (task, history) in self.tasks.iter().zip(histories) {
+            if history.timeouts > 0 {
+                let labels = [("collector", task.job.collector.name())];
+                push(&mut family, &labels, history.timeouts as f64);
             }
-            Outcome::Panicked => (Duration::ZERO, Some(CollectError::Panicked)),
-            Outcome::TimedOut => {
-                let limit = self.time_limit;
-                (limit, Some(CollectError::TimedOut { limit }))
-            }
-        };
-        CollectorOutcome {
-            name,
-            duration,
-            error,
         }
+        (!family.metrics.is_empty()).then_some(family)
+    }
+}
+
+fn take_result(
+    name: &'static str,
+    limit: Duration,
+    result: Outcome<Collected>,
+    families: &mut Families,
+) -> CollectorOutcome {
+    let (duration, error) = match result {
+        Outcome::Finished(collected) => {
+            families.add_all(collected.families);
+            (collected.duration, collected.result.err())
+        }
+        Outcome::Panicked => (Duration::ZERO, Some(CollectError::Panicked)),
+        Outcome::TimedOut => (limit, Some(CollectError::TimedOut { limit })),
+    };
+    CollectorOutcome {
+        name,
+        duration,
+        error,
     }
 }
 
@@ -186,19 +213,24 @@ fn scrape_families(outcomes: &[CollectorOutcome]) -> [MetricFamily; 2] {
     [duration, success]
 }
 
-/// Logs a failure once, not for every collection until it ends.
-fn report_change(outcome: &CollectorOutcome, failure: &mut Option<String>) {
-    let reason = outcome.error.as_ref().map(ToString::to_string);
-    if reason == *failure {
-        return;
+impl History {
+    /// Logs a failure once, not for every collection until it ends.
+    fn add(&mut self, outcome: &CollectorOutcome) {
+        if let Some(CollectError::TimedOut { .. }) = outcome.error {
+            self.timeouts += 1;
+        }
+        let reason = outcome.error.as_ref().map(ToString::to_string);
+        if reason == self.failure {
+            return;
+        }
+        let collector = outcome.name;
+        match &outcome.error {
+            Some(error) if error.is_no_data() => tracing::debug!(collector, %error, "nothing to collect"),
+            Some(error) => tracing::warn!(collector, %error, "collector failed"),
+            None => tracing::info!(collector, "collector works again"),
+        }
+        self.failure = reason;
     }
-    let collector = outcome.name;
-    match (&outcome.error, &reason) {
-        (Some(error), _) if error.is_no_data() => tracing::debug!(collector, %error, "nothing to collect"),
-        (Some(error), _) => tracing::warn!(collector, %error, "collector failed"),
-        (None, _) => tracing::info!(collector, "collector works again"),
-    }
-    *failure = reason;
 }
 
 /// A collector under the runner.

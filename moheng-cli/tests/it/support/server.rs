@@ -33,14 +33,19 @@ test_special{kind=\"large\"} 1e21
 impl Server {
     /// Starts the binary on a free port with its data below `directory`, and waits until it is ready.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
+        let data = format!("--storage.tsdb.path={}", directory.join("data").display());
+        let server = Self::spawn(directory, &[&["run", data.as_str()], arguments].concat());
+        wait_for("readiness", || {
+            (server.get("/-/ready").status == 200).then_some(())
+        });
+        server
+    }
+
+    /// Starts a command that serves on a free port, and waits until it listens.
+    pub(crate) fn spawn(directory: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_moheng-cli"))
-            .arg("run")
-            .arg("--web.listen-address=127.0.0.1:0")
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                directory.join("data").display()
-            ))
             .args(arguments)
+            .arg("--web.listen-address=127.0.0.1:0")
             .current_dir(directory)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -50,11 +55,7 @@ impl Server {
         let address = listening_address(&mut log);
         // What is logged from here on is read, so that the server never waits for it.
         thread::spawn(move || log.read_to_end(&mut Vec::new()));
-        let server = Self { child, address };
-        wait_for("readiness", || {
-            (server.get("/-/ready").status == 200).then_some(())
-        });
-        server
+        Self { child, address }
     }
 
     /// A server that scrapes a target with [`EXPOSITION`] and one that is down, after its first scrapes.

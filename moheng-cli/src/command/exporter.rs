@@ -1,0 +1,32 @@
+//! `exporter`: serves metrics for others to scrape.
+
+use std::sync::Arc;
+
+use moheng_collect::HostCollectors;
+use moheng_metrics::SystemClock;
+
+use super::CommandError;
+use super::run::small_runtime;
+use crate::app;
+use crate::args::{ExporterCommand, HostExporterArgs};
+use crate::exporter::{self, HostExporter};
+
+/// Runs `exporter`.
+pub(super) fn exporter(command: ExporterCommand) -> Result<(), CommandError> {
+    let ExporterCommand::Host(args) = command;
+    host(&args)
+}
+
+fn host(args: &HostExporterArgs) -> Result<(), CommandError> {
+    let clock = Arc::new(SystemClock::new());
+    let collectors = HostCollectors::new(&args.host.options, Arc::clone(&clock) as _)
+        .map_err(|error| CommandError::Usage(error.to_string()))?;
+    app::start_logging(&args.log);
+    let web = &args.web;
+    let exporter = HostExporter::new(collectors, !web.disable_exporter_metrics, web.max_requests, clock)
+        .map_err(|error| CommandError::Failed(error.to_string()))?;
+    let router = exporter.routes(&web.telemetry_path);
+    small_runtime()?
+        .block_on(exporter::serve(&web.listen_addresses, router))
+        .map_err(CommandError::Failed)
+}
