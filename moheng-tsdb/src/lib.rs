@@ -63,5 +63,6 @@ pub use db::{Compacted, Db, DbBuilder, DeletedSeries};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
 pub use stats::{
-    Cardinality, DamagedBlock, ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats,
+    Cardinality, DamagedBlock, ExemplarStats, HeadStats, ReplayStats, SampleStats, SpaceStats, Stats,
+    WalStats,
 };

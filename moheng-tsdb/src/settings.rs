@@ -42,6 +42,10 @@ pub struct Settings {
     /// the default: each series must be in order. [`Db::set_out_of_order_window_ms`](crate::Db::set_out_of_order_window_ms)
     /// changes it later.
     pub out_of_order_window_ms: i64,
+    /// Room that a file of this size keeps for the day when the disk is full, in bytes. When a write finds no room the file is removed
+    /// and appends are refused, so that compaction, retention and deletions have room to work; when twice this is free the file comes
+    /// back and appends go on. 0, the default: no such file, and each append tries for itself.
+    pub reserve_bytes: u64,
 }
 
 impl Default for Settings {
@@ -54,6 +58,7 @@ impl Default for Settings {
             max_exemplars: 100_000,
             start_timestamps: false,
             out_of_order_window_ms: 0,
+            reserve_bytes: 0,
         }
     }
 }

@@ -20,6 +20,22 @@ pub struct Stats {
     pub replay: ReplayStats,
     /// Blocks that were damaged when the database was opened. Their samples are not in answers.
     pub damaged_blocks: Vec<DamagedBlock>,
+    /// The room on the disk.
+    pub space: SpaceStats,
+}
+
+/// The room on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpaceStats {
+    /// The size of the disk in bytes, where it is known.
+    pub total_bytes: Option<u64>,
+    /// What is free of it, in bytes, where it is known.
+    pub free_bytes: Option<u64>,
+    /// The room that is reserved now, in bytes.
+    pub reserve_bytes: u64,
+    /// Whether appends are refused because a write found no room, until there is some.
+    pub is_full: bool,
 }
 
 /// A block that was damaged when the database was opened.

@@ -2,7 +2,7 @@
 
 use moheng_metrics::MetricKind::{Counter, Gauge};
 use moheng_metrics::{Labels, MetricFamily, MetricKind, SummaryMetric};
-use moheng_tsdb::{ExemplarStats, HeadStats, ReplayStats, SampleStats, Stats, WalStats};
+use moheng_tsdb::{ExemplarStats, HeadStats, ReplayStats, SampleStats, SpaceStats, Stats, WalStats};
 
 /// The families of the database, with Prometheus's names where the meaning is the same.
 pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
@@ -11,6 +11,41 @@ pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
     families.extend(exemplar_families(&stats.exemplars));
     families.extend(wal_families(&stats.wal));
     families.extend(replay_families(&stats.replay));
+    families.extend(space_families(&stats.space));
+    families
+}
+
+fn space_families(space: &SpaceStats) -> Vec<MetricFamily> {
+    let mut families = vec![
+        single(
+            "moheng_storage_reserve_bytes",
+            Gauge,
+            "Room that is kept for the day when the disk is full.",
+            space.reserve_bytes as f64,
+        ),
+        single(
+            "moheng_storage_full",
+            Gauge,
+            "1 while samples are refused because the disk is full.",
+            f64::from(u8::from(space.is_full)),
+        ),
+    ];
+    for (name, help, size_bytes) in [
+        (
+            "moheng_storage_disk_bytes",
+            "Size of the disk that the database is on.",
+            space.total_bytes,
+        ),
+        (
+            "moheng_storage_disk_free_bytes",
+            "Room on the disk that the database is on.",
+            space.free_bytes,
+        ),
+    ] {
+        if let Some(size_bytes) = size_bytes {
+            families.push(single(name, Gauge, help, size_bytes as f64));
+        }
+    }
     families
 }
 

@@ -29,8 +29,11 @@ pub(crate) use scrape_metrics::scrape_families;
 pub(crate) use shutdown::stop_on_signals;
 
 use crate::args::{RunArgs, StorageArgs, WebArgs};
-use crate::config::Config;
+use crate::config::{Config, RetentionSection};
 use crate::http::{self, ConnectionLimits, Server, ServerSettings};
+
+/// What is kept when neither the file nor a flag says how long or how much: 15 days.
+const DEFAULT_RETENTION_MS: i64 = 15 * 24 * 60 * 60 * 1000;
 
 /// Runs the server until it is asked to stop.
 ///
@@ -145,7 +148,11 @@ async fn open_database(
     let path = args.storage.path.clone();
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
-    settings.retention = retention(&args.storage);
+    settings.reserve_bytes = args.storage.reserve_bytes;
+    settings.retention = match config.and_then(|config| config.storage.retention) {
+        Some(section) => retention_of_config(&section),
+        None => retention(&args.storage),
+    };
     settings.out_of_order_window_ms = config.map_or(0, |config| config.storage.out_of_order_window_ms);
     if let Some(max_exemplars) = config.and_then(|config| config.storage.max_exemplars) {
         settings.max_exemplars = max_exemplars;
@@ -170,6 +177,21 @@ fn retention(args: &StorageArgs) -> Retention {
     }
 }
 
+/// 0 is no limit. What is said in the file counts instead of all flags about it, and a percentage instead of a size.
+fn retention_of_config(section: &RetentionSection) -> Retention {
+    let percentage = section.percentage.filter(|percentage| *percentage > 0.0);
+    let size_bytes = section.size_bytes.filter(|size_bytes| *size_bytes > 0);
+    let time_ms = match (section.time_ms, percentage, size_bytes) {
+        (None, None, None) => Some(DEFAULT_RETENTION_MS),
+        (time_ms, _, _) => time_ms.filter(|time_ms| *time_ms > 0),
+    };
+    Retention {
+        time_ms,
+        size_bytes: size_bytes.filter(|_| percentage.is_none()),
+        disk_percentage: percentage,
+    }
+}
+
 fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db, AppError> {
     let directory = RealDirectory::create(path).map_err(|source| AppError::Directory {
         path: path.to_owned(),
@@ -180,4 +202,27 @@ fn open_at(path: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Db,
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retention_of_the_file() {
+        let check = |time_ms, size_bytes, percentage, expected| {
+            let section = RetentionSection {
+                time_ms,
+                size_bytes,
+                percentage,
+            };
+            let found = retention_of_config(&section);
+            assert_eq!((found.time_ms, found.size_bytes, found.disk_percentage), expected);
+        };
+        check(None, None, None, (Some(DEFAULT_RETENTION_MS), None, None));
+        check(Some(5), None, None, (Some(5), None, None));
+        check(None, Some(7), None, (None, Some(7), None));
+        check(Some(0), Some(0), Some(0.0), (None, None, None));
+        check(Some(5), Some(7), Some(80.0), (Some(5), None, Some(80.0)));
+    }
 }

@@ -69,6 +69,17 @@ pub(crate) struct StorageArgs {
         value_parser = parse_size_bytes
     )]
     pub(crate) retention_size_bytes: u64,
+
+    /// Room that a file in the directory keeps for the day when the disk is full, such as 64MB; 0 keeps none. When a write finds no
+    /// room it is given back, so that queries, retention and deletions go on while samples are refused.
+    #[arg(
+        long = "storage.reserve-size",
+        env = "MOHENG_STORAGE_RESERVE_SIZE",
+        value_name = "SIZE",
+        default_value = "64MB",
+        value_parser = parse_size_bytes
+    )]
+    pub(crate) reserve_bytes: u64,
 }
 
 /// Who may reach the server, and what they may do.

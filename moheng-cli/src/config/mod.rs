@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) use diagnostics::{ConfigError, Diagnostic};
 pub(crate) use global::Global;
 pub(crate) use scrape::ScrapeConfig;
-pub(crate) use storage::Storage;
+pub(crate) use storage::{RetentionSection, Storage};
 
 use diagnostics::Diagnostics;
 use reader::Support::{Ignored, Read, Refused};

@@ -110,7 +110,7 @@ alerting:
   alertmanagers: []
 remote_write:
 - url: http://localhost:1/
-storage: {tsdb: {retention: {time: 5d}}}
+storage: {tsdb: {chunk_encoding: {floats: xor}}}
 global:
   query_log_file: q.log
   external_labels: {a: $MISSING}
@@ -123,7 +123,7 @@ global:
             "f:1:1: `rule_files` is not supported yet by this version of moheng; it is ignored",
             "f:2:1: `alerting` is not supported yet by this version of moheng; it is ignored",
             "f:4:1: `remote_write` is not supported yet by this version of moheng; it is ignored",
-            "f:6:18: `retention` is not supported yet by this version of moheng; it is ignored",
+            "f:6:18: `chunk_encoding` is not supported yet by this version of moheng; it is ignored",
             "f:8:3: `query_log_file` is not supported yet by this version of moheng; it is ignored",
             "f:9:24: environment variable `MISSING` is not set; it is empty",
         ]
@@ -138,6 +138,31 @@ fn late_samples_have_a_window() {
     check_errors(
         "storage: {tsdb: {out_of_order_window: 5m}}",
         &["f:1:18: unknown key `out_of_order_window` in tsdb; did you mean `out_of_order_time_window`?"],
+    );
+}
+
+#[test]
+fn retention_is_read() {
+    let retention = |text: &str| accept(text).storage.retention;
+    assert_eq!(retention("storage: {tsdb: {}}"), None);
+    assert_eq!(
+        retention("storage: {tsdb: {retention: {time: 5d, size: 1GB}}}"),
+        Some(RetentionSection {
+            time_ms: Some(432_000_000),
+            size_bytes: Some(1 << 30),
+            percentage: None
+        })
+    );
+    assert_eq!(
+        retention("storage: {tsdb: {retention: {percentage: 12.5}}}").and_then(|found| found.percentage),
+        Some(12.5)
+    );
+    check_errors(
+        "storage: {tsdb: {retention: {percentage: 101, times: 1d}}}",
+        &[
+            "f:1:42: expected a percentage from 0 to 100, found 101",
+            "f:1:47: unknown key `times` in retention; did you mean `time`?",
+        ],
     );
 }
 

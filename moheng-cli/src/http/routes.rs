@@ -42,6 +42,10 @@ pub(crate) fn routes(server: &Arc<Server>) -> Router {
             "/admin/tsdb/clean_tombstones",
             post(api::clean_tombstones).put(api::clean_tombstones),
         )
+        .route(
+            "/admin/tsdb/snapshot",
+            post(api::snapshot_blocks).put(api::snapshot_blocks),
+        )
         .route("/admin/moheng/snapshot", post(api::snapshot))
         .layer(from_fn_with_state(Arc::clone(server), require_ready));
     Router::new()

@@ -6,7 +6,7 @@ use moheng_metrics::{AppendBatch, Exemplar, ExemplarEntry, Labels, SampleSink, S
 use moheng_tsdb::{Db, Settings};
 use serde_json::{Value, json};
 
-use crate::support::{Server, directory, request};
+use crate::support::{Server, directory, moheng, request};
 
 /// A data directory with two series that have exemplars, at 1 and 2 seconds.
 fn write_exemplars(directory: &Path) {
@@ -119,6 +119,33 @@ fn series_are_deleted() {
         assert_eq!(refused.status, 500);
         assert_eq!(refused.json()["errorType"], "unavailable");
     }
+}
+
+#[test]
+fn snapshots_of_blocks_are_written() {
+    let directory = directory();
+    write_exemplars(directory.path());
+    let server = Server::start(directory.path(), &["--web.enable-admin-api"]);
+    let route = "/api/v1/admin/tsdb/snapshot";
+    let data = directory.path().join("data").display().to_string();
+    let answer = server.post(route, "skip_head=false");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let name = answer.json()["data"]["name"].as_str().expect("a name").to_owned();
+    let path = format!("{data}/snapshots/{name}");
+    let dump = moheng(&["tsdb", "dump", "--match=requests_total", &path]).success();
+    assert_eq!(
+        dump,
+        moheng(&["tsdb", "dump", "--match=requests_total", &data]).success()
+    );
+    assert_eq!(dump.lines().count(), 4, "{dump}");
+    let empty = request(&server.address, "PUT", &format!("{route}?skip_head=1"), &[], "");
+    let name = empty.json()["data"]["name"].as_str().expect("a name").to_owned();
+    let path = format!("{data}/snapshots/{name}");
+    assert_eq!(moheng(&["tsdb", "dump", &path]).success(), "");
+    assert_eq!(server.post(route, "skip_head=perhaps").status, 400);
+    server.kill();
+    let server = Server::start(directory.path(), &[]);
+    assert_eq!(server.post(route, "").json()["errorType"], "unavailable");
 }
 
 #[test]

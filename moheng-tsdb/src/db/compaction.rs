@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 use moheng_metrics::{SampleBuffer, Select, SeriesCursor, SourceError};
 
 use super::late::FROM_OUT_OF_ORDER;
+use super::snapshot::remove_unfinished_snapshots;
 use super::{Db, Shared};
 use crate::Error;
 use crate::block::{
@@ -18,6 +19,7 @@ use crate::compact::{CompactionSettings, DiskUse, compact_blocks, plan};
 use crate::format::names;
 use crate::head::{BLOCK_RANGE_MS, Capture, Part};
 use crate::query::HeadCursor;
+use crate::storage::Directory;
 use crate::wal::{Keep, LogFiles, remove_before, write_checkpoint};
 
 /// What [`Db::compact`] did.
@@ -56,18 +58,28 @@ impl Shared {
         }
         let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
         let mut compacted = Compacted::default();
+        if self.reserve.check().is_err() {
+            // What is too old or too much makes room for the rest.
+            compacted.expired_blocks = self.remove_expired()?;
+        }
+        let outcome = self.reserve.run(|| self.compact_alone(&mut compacted));
+        self.reserve.restore_if_room();
+        outcome.map(|()| compacted)
+    }
+
+    fn compact_alone(&self, compacted: &mut Compacted) -> Result<(), Error> {
         while let Some((start_ms, end_ms)) = self.compactable() {
             compacted.head_blocks += u64::from(self.move_to_block(start_ms, end_ms)?);
         }
         let has_moved = compacted.head_blocks > 0;
-        compacted.late_blocks = self.move_late(has_moved)?;
+        compacted.late_blocks += self.move_late(has_moved)?;
         if has_moved {
             self.shorten_log()?;
         }
         self.blocks.remove_files(&*self.directory, &[])?;
-        compacted.joined_blocks = self.join_blocks()?;
-        compacted.expired_blocks = self.remove_expired()?;
-        Ok(compacted)
+        compacted.joined_blocks += self.join_blocks()?;
+        compacted.expired_blocks += self.remove_expired()?;
+        Ok(())
     }
 
     /// Removes what a crash left: unfinished blocks, and blocks whose samples are in others.
@@ -80,7 +92,7 @@ impl Shared {
         for block in listing.obsolete() {
             remove_block(directory, block)?;
         }
-        Ok(())
+        remove_unfinished_snapshots(directory)
     }
 
     /// The half-open range of the next block, when memory spans one and a half of them. Samples from the future do not count: they
@@ -120,8 +132,24 @@ impl Shared {
 
     /// Writes a block of what was captured of its range, and opens it.
     pub(super) fn write_block(&self, meta: BlockMeta, capture: Capture) -> Result<Option<BlockMeta>, Error> {
+        let written = self.write_block_into(&self.directory, meta, capture)?;
+        if let Some(meta) = &written {
+            self.blocks.add(&self.directory, meta)?;
+            let (start_ms, end_ms) = (meta.start_ms, meta.end_ms);
+            tracing::info!(block = %meta.ulid, start_ms, end_ms, series = meta.stats.series, "block written");
+        }
+        Ok(written)
+    }
+
+    /// Writes a block of what was captured of its range into a directory.
+    pub(super) fn write_block_into(
+        &self,
+        directory: &Arc<dyn Directory>,
+        meta: BlockMeta,
+        capture: Capture,
+    ) -> Result<Option<BlockMeta>, Error> {
         let (start_ms, end_ms) = (meta.start_ms, meta.end_ms);
-        let mut writer = BlockWriter::create(Arc::clone(&self.directory), meta)?;
+        let mut writer = BlockWriter::create(Arc::clone(directory), meta)?;
         if self.has_starts {
             writer = writer.with_start_timestamps();
         }
@@ -141,12 +169,7 @@ impl Shared {
             writer.add_series(&series.labels, &samples)?;
         }
         drop(cursor);
-        let written = writer.finish()?;
-        if let Some(meta) = &written {
-            self.blocks.add(&self.directory, meta)?;
-            tracing::info!(block = %meta.ulid, start_ms, end_ms, series = meta.stats.series, "block written");
-        }
-        Ok(written)
+        writer.finish()
     }
 
     /// Copies chunks as they are, up to a series whose samples must be encoded anew.
@@ -277,7 +300,7 @@ impl Shared {
         let disk = DiskUse {
             other_bytes: self.logs().map(|log| log.stats().size_bytes).sum::<u64>()
                 + self.head.mapped.size_bytes(),
-            disk_bytes: 0,
+            disk_bytes: self.disk_bytes(),
         };
         let expired = self.retention.expired(&sizes, disk);
         if expired.is_empty() {
@@ -312,7 +335,7 @@ impl Shared {
     }
 
     /// A name no other block has.
-    fn next_ulid(&self) -> Ulid {
+    pub(super) fn next_ulid(&self) -> Ulid {
         let blocks = self.blocks.current();
         loop {
             let ulid = self.any_ulid();
@@ -325,15 +348,21 @@ impl Shared {
 
     /// A name of this millisecond, told apart by the time since the start and a count.
     fn any_ulid(&self) -> Ulid {
+        let high = self.unique();
         let mut hasher = FixedState::default().build_hasher();
-        hasher.write_u128(self.clock.monotonic().as_nanos());
-        hasher.write_u64(self.ulid_count.fetch_add(1, Ordering::Relaxed));
-        let high = hasher.finish();
         hasher.write_u64(high);
         Ulid::new(
             self.clock.now_ms(),
             u128::from(high) << 64 | u128::from(hasher.finish()),
         )
+    }
+
+    /// A number told apart from others of this millisecond by the time since the start and a count.
+    pub(super) fn unique(&self) -> u64 {
+        let mut hasher = FixedState::default().build_hasher();
+        hasher.write_u128(self.clock.monotonic().as_nanos());
+        hasher.write_u64(self.ulid_count.fetch_add(1, Ordering::Relaxed));
+        hasher.finish()
     }
 }
 

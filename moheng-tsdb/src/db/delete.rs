@@ -6,6 +6,7 @@ use moheng_metrics::Matcher;
 
 use super::{Db, Shared};
 use crate::Error;
+use crate::wal::Wal;
 
 /// What [`Db::delete`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,18 +38,9 @@ impl Db {
                 "cannot delete from {start_ms} to {end_ms}: the end is before the start"
             )));
         }
-        // Nothing moves from memory into blocks meanwhile.
-        let _alone = shared.compaction.lock().unwrap_or_else(PoisonError::into_inner);
-        // A block that is only waiting for its removal would come back with a restart as it is.
-        shared.blocks.remove_files(&*shared.directory, &[])?;
-        let mut deleted = DeletedSeries::default();
-        for block in shared.blocks.current().blocks() {
-            let meta = block.meta();
-            if meta.start_ms <= end_ms && start_ms < meta.end_ms {
-                deleted.in_blocks += block.delete(matchers, start_ms, end_ms)?;
-            }
-        }
-        deleted.in_memory = shared.head.delete(matchers, start_ms, end_ms, wal)?;
+        let deleted = shared
+            .reserve
+            .run(|| shared.delete(matchers, start_ms, end_ms, wal))?;
         tracing::info!(
             start_ms,
             end_ms,
@@ -70,15 +62,40 @@ impl Db {
         if self.shared.wal.is_none() {
             return Err(read_only());
         }
-        self.shared.clean_tombstones()
+        let mut cleaned = 0;
+        self.shared
+            .reserve
+            .run(|| self.shared.clean_tombstones(&mut cleaned))?;
+        Ok(cleaned)
     }
 }
 
 impl Shared {
-    fn clean_tombstones(&self) -> Result<u64, Error> {
+    fn delete(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+        wal: &Wal,
+    ) -> Result<DeletedSeries, Error> {
+        // Nothing moves from memory into blocks meanwhile.
+        let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+        // A block that is only waiting for its removal would come back with a restart as it is.
+        self.blocks.remove_files(&*self.directory, &[])?;
+        let mut deleted = DeletedSeries::default();
+        for block in self.blocks.current().blocks() {
+            let meta = block.meta();
+            if meta.start_ms <= end_ms && start_ms < meta.end_ms {
+                deleted.in_blocks += block.delete(matchers, start_ms, end_ms)?;
+            }
+        }
+        deleted.in_memory = self.head.delete(matchers, start_ms, end_ms, wal)?;
+        Ok(deleted)
+    }
+
+    fn clean_tombstones(&self, cleaned: &mut u64) -> Result<(), Error> {
         let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
         self.blocks.remove_files(&*self.directory, &[])?;
-        let mut cleaned = 0;
         for block in self.blocks.current().blocks() {
             let meta = block.meta();
             if meta.stats.tombstones == 0 {
@@ -86,10 +103,10 @@ impl Shared {
             }
             if self.replace_blocks(std::slice::from_ref(block), &[meta.ulid])? {
                 self.blocks.remove_files(&*self.directory, &[meta.ulid])?;
-                cleaned += 1;
+                *cleaned += 1;
             }
         }
-        Ok(cleaned)
+        Ok(())
     }
 }
 

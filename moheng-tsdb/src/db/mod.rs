@@ -9,6 +9,8 @@ mod notes;
 mod open;
 mod quarantine;
 mod replay;
+mod reserve;
+mod snapshot;
 mod worker;
 
 use std::path::Path;
@@ -26,6 +28,7 @@ pub use compaction::Compacted;
 pub use delete::DeletedSeries;
 pub(crate) use late::LogEnds;
 pub(crate) use open::refuse_unsupported;
+use reserve::Reserve;
 use worker::Worker;
 
 use crate::backup::{self, Snapshot};
@@ -86,6 +89,7 @@ struct Shared {
     /// Held by whoever moves samples between head and blocks.
     compaction: Mutex<()>,
     retention: Retention,
+    reserve: Reserve,
     segment_bytes: u64,
     has_starts: bool,
     ulid_count: AtomicU64,
@@ -137,6 +141,7 @@ impl Db {
             late_log: self.shared.late_log.as_ref().map(Wal::stats).unwrap_or_default(),
             replay: self.shared.replay.clone(),
             damaged_blocks: self.shared.blocks.damaged().to_vec(),
+            space: self.shared.reserve.stats(),
         }
     }
 
@@ -150,8 +155,8 @@ impl Db {
         self.shared.head.chunk_bytes()
     }
 
-    /// Does what is due: makes the log durable when the interval of [`WalSync::Interval`](crate::WalSync) is over, and once a
-    /// minute moves full chunks from memory to files.
+    /// Does what is due: makes the log durable when the interval of [`WalSync::Interval`](crate::WalSync) is over, once a minute
+    /// moves full chunks from memory to files, and takes appends again when a full disk has room again.
     ///
     /// Threads of the database do it by themselves unless [`DbBuilder::without_worker`] was asked for.
     ///
@@ -159,8 +164,10 @@ impl Db {
     ///
     /// When a sync of the log failed, and from then on nothing is taken; or the disk is full or fails.
     pub fn run_maintenance(&self) -> Result<(), Error> {
-        self.shared.logs().try_for_each(Wal::sync_if_due)?;
-        self.shared.map_chunks_if_due()
+        let shared = &self.shared;
+        shared.reserve.restore_if_room();
+        shared.logs().try_for_each(Wal::sync_if_due)?;
+        shared.reserve.run(|| shared.map_chunks_if_due())
     }
 
     /// A consistent point of the running database, to be copied while it goes on: all batches that were appended
@@ -275,11 +282,11 @@ impl SeriesSource for Db {
 
 impl SampleSink for Db {
     fn append(&self, batch: &AppendBatch<'_>) -> Result<Appended, SinkError> {
-        let wal = self.shared.wal.as_ref().ok_or_else(read_only)?;
-        Ok(self
-            .shared
-            .head
-            .append(batch, wal, self.shared.late_log.as_ref())?)
+        let shared = &self.shared;
+        let wal = shared.wal.as_ref().ok_or_else(read_only)?;
+        shared.reserve.check()?;
+        let appended = shared.head.append(batch, wal, shared.late_log.as_ref());
+        Ok(shared.reserve.watch(appended)?)
     }
 
     fn sync(&self) -> Result<(), SinkError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::blocks::Blocks;
 use super::late;
 use super::replay::{ReadLog, read_log};
+use super::reserve::Reserve;
 use super::{Db, DbBuilder, Shared, Worker};
 use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
@@ -50,6 +51,7 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     replay.duration = builder.clock.monotonic().saturating_sub(begin);
     report(&replay);
 
+    let reserve = Reserve::open(directory, settings.reserve_bytes, builder.is_read_only)?;
     let (wal, late_log) = open_logs(builder, &read, damage.as_ref(), &head)?.unzip();
     let shared = Arc::new(Shared {
         directory: Arc::clone(directory),
@@ -63,6 +65,7 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         clock: Arc::clone(&builder.clock),
         compaction: Mutex::default(),
         retention: settings.retention,
+        reserve,
         segment_bytes: settings.wal_segment_bytes,
         has_starts: settings.start_timestamps,
         ulid_count: AtomicU64::new(0),
@@ -138,6 +141,7 @@ fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, E
         "moheng-compaction",
         COMPACTION_INTERVAL,
         move || {
+            compacting.reserve.restore_if_room();
             if let Err(error) = compacting.compact() {
                 tracing::error!(%error, "compaction failed; it is tried again");
             }
@@ -145,7 +149,7 @@ fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, E
     )?];
     let mapping = Arc::clone(shared);
     workers.push(Worker::start("moheng-mapping", MAPPING_INTERVAL, move || {
-        if let Err(error) = mapping.map_chunks() {
+        if let Err(error) = mapping.reserve.run(|| mapping.map_chunks()) {
             tracing::error!(%error, "full chunks stay in memory; moving them to files is tried again");
         }
     })?);

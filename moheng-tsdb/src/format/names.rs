@@ -8,6 +8,10 @@ pub(crate) const LATE_SAMPLES_LOG: &str = "wbl";
 pub(crate) const QUARANTINE: &str = "quarantine";
 /// Locked by the process that writes.
 pub(crate) const LOCK: &str = "lock";
+/// Takes room that is given back when the disk is full; Prometheus does not look at it.
+pub(crate) const RESERVE: &str = "reserve";
+/// The directory of snapshots, which are data directories of their own.
+pub(crate) const SNAPSHOTS: &str = "snapshots";
 /// There while a restore into this directory has not finished.
 pub(crate) const RESTORE_MARKER: &str = "restore.incomplete";
 /// Describes a backup; its last file to be written.

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Directory, Entry, File, OpenMode};
+use super::{Directory, Entry, File, OpenMode, Space};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +233,26 @@ impl Directory for FaultDirectory {
                 Err(failure.error)
             }
         }
+    }
+
+    fn hard_link(&self, from: &str, to: &str) -> io::Result<()> {
+        self.enter(Need::Space)?;
+        self.inner.hard_link(from, to)
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        self.enter(Need::Nothing)?;
+        let space = self.inner.space()?;
+        let control = self.control();
+        let is_full = |armed: &Injection| armed.fault == Fault::Full && control.operations > armed.at;
+        Ok(Space {
+            free_bytes: if control.armed.as_ref().is_some_and(is_full) {
+                0
+            } else {
+                space.free_bytes
+            },
+            ..space
+        })
     }
 }
 

@@ -3,12 +3,14 @@
 mod content;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::content::Content;
 use self::tree::{Node, Tree};
-use super::{Directory, Entry, File, OpenMode, check_path, parent};
+use super::{Directory, Entry, File, OpenMode, Space, check_path, parent};
 
 /// A directory in memory, for databases that need not last and for tests.
 ///
@@ -31,12 +33,29 @@ use super::{Directory, Entry, File, OpenMode, check_path, parent};
 #[derive(Clone, Debug, Default)]
 pub struct MemoryDirectory {
     tree: Arc<Mutex<Tree>>,
+    capacity: Arc<Capacity>,
+}
+
+/// How much the files of a directory may take together, in bytes.
+#[derive(Debug)]
+struct Capacity(AtomicU64);
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
 }
 
 impl MemoryDirectory {
     /// An empty directory.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets how much the files take at most, in bytes: writing beyond that fails as on a full disk, and [`Directory::space`] says so. Without,
+    /// the size is not known and nothing is too much.
+    pub fn set_capacity(&self, total_bytes: u64) {
+        self.capacity.0.store(total_bytes, Ordering::Relaxed);
     }
 
     /// What is left after a power cut: names whose directory was synced, and content that was synced.
@@ -97,7 +116,29 @@ impl MemoryDirectory {
     fn from_tree(tree: Tree) -> Self {
         Self {
             tree: Arc::new(Mutex::new(tree)),
+            capacity: Arc::default(),
         }
+    }
+
+    /// The capacity and how much of it is free, in bytes, when it is set.
+    fn room(&self) -> Option<Space> {
+        let total_bytes = self.capacity.0.load(Ordering::Relaxed);
+        if total_bytes == u64::MAX {
+            return None;
+        }
+        let files = self.lock().files();
+        let mut counted = BTreeSet::new();
+        let mut used_bytes = 0;
+        for (_, content) in &files {
+            if counted.insert(Arc::as_ptr(content)) {
+                let content = content.lock().unwrap_or_else(PoisonError::into_inner);
+                used_bytes += content.live.len() as u64;
+            }
+        }
+        Some(Space {
+            total_bytes,
+            free_bytes: total_bytes.saturating_sub(used_bytes),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Tree> {
@@ -132,6 +173,7 @@ impl Directory for MemoryDirectory {
             None
         };
         Ok(Arc::new(MemoryFile {
+            directory: self.clone(),
             content,
             is_writable: mode != OpenMode::Read,
             _lock: lock,
@@ -203,10 +245,27 @@ impl Directory for MemoryDirectory {
         check_path(path)?;
         self.lock().sync(path)
     }
+
+    fn hard_link(&self, from: &str, to: &str) -> io::Result<()> {
+        check_path(from)?;
+        check_path(to)?;
+        let mut tree = self.lock();
+        match (tree.find(from), tree.find(to)) {
+            (None, _) => Err(io::ErrorKind::NotFound.into()),
+            (Some(Node::Directory(_)), _) => Err(io::ErrorKind::PermissionDenied.into()),
+            (_, Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+            (Some(node), None) => tree.add(to, node),
+        }
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        self.room().ok_or(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[derive(Debug)]
 struct MemoryFile {
+    directory: MemoryDirectory,
     content: Arc<Mutex<Content>>,
     is_writable: bool,
     _lock: Option<HeldLock>,
@@ -251,7 +310,13 @@ impl File for MemoryFile {
     }
 
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        self.writable()?.live.extend_from_slice(bytes);
+        let free_bytes = self.directory.room().map_or(u64::MAX, |space| space.free_bytes);
+        let fitting = usize::try_from(free_bytes).unwrap_or(usize::MAX);
+        let written = bytes.get(..fitting).unwrap_or(bytes);
+        self.writable()?.live.extend_from_slice(written);
+        if written.len() < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         Ok(())
     }
 

@@ -2,10 +2,12 @@
 
 mod appender;
 mod blob;
+mod copy;
 #[cfg(feature = "testing")]
 mod fault;
 mod memory;
 mod real;
+mod subdirectory;
 
 use std::fmt::Debug;
 use std::io;
@@ -13,10 +15,12 @@ use std::sync::Arc;
 
 pub(crate) use appender::Appender;
 pub(crate) use blob::{Blob, Window};
+pub(crate) use copy::link_or_copy;
 #[cfg(feature = "testing")]
 pub use fault::{Fault, FaultDirectory, Injection};
 pub use memory::MemoryDirectory;
 pub use real::RealDirectory;
+pub use subdirectory::Subdirectory;
 
 /// A tree of files that a database lives in.
 ///
@@ -77,6 +81,34 @@ pub trait Directory: Debug + Send + Sync {
     ///
     /// Whatever the system says; what was to become durable may be lost.
     fn sync_directory(&self, path: &str) -> io::Result<()>;
+
+    /// Gives a file a second name, which must not exist. Both are the same file from then on, and removing one leaves the other.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says: not all media can do it. By default `Unsupported`; the database copies the file then.
+    fn hard_link(&self, from: &str, to: &str) -> io::Result<()> {
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// How much the medium holds and how much room is left on it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says. By default `Unsupported`: it is not known.
+    fn space(&self) -> io::Result<Space> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// The room on a medium.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// All there is, in bytes.
+    pub total_bytes: u64,
+    /// What this process may still use, in bytes.
+    pub free_bytes: u64,
 }
 
 /// An open file. It is closed, and its lock given back, when the last reference is dropped.
@@ -115,6 +147,16 @@ pub trait File: Debug + Send + Sync {
     ///
     /// Whatever the system says.
     fn size_bytes(&self) -> io::Result<u64>;
+
+    /// Makes an empty file take this many bytes on the medium, whatever they are. By default it writes bytes that no medium can
+    /// compress.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says; a part of the room may be taken.
+    fn occupy(&self, size_bytes: u64) -> io::Result<()> {
+        copy::write_noise(self, size_bytes)
+    }
 }
 
 /// How [`Directory::open`] opens a file.

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Directory, Entry, File, OpenMode, check_path};
+#[cfg(target_os = "linux")]
+use super::copy::write_noise;
+use super::{Directory, Entry, File, OpenMode, Space, check_path};
 
 /// A directory of the operating system.
 #[derive(Clone, Debug)]
@@ -117,6 +119,20 @@ impl Directory for RealDirectory {
     fn sync_directory(&self, path: &str) -> io::Result<()> {
         fs::File::open(self.resolve(path)?)?.sync_all()
     }
+
+    fn hard_link(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::hard_link(self.resolve(from)?, self.resolve(to)?)
+    }
+
+    #[cfg(unix)]
+    fn space(&self) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(&self.root)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space {
+            total_bytes: bytes(found.f_blocks),
+            free_bytes: bytes(found.f_bavail),
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -149,5 +165,16 @@ impl File for RealFile {
 
     fn size_bytes(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn occupy(&self, size_bytes: u64) -> io::Result<()> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+
+        match fallocate(&self.file, FallocateFlags::empty(), 0, size_bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => write_noise(self, size_bytes),
+            outcome => Ok(outcome?),
+        }
     }
 }

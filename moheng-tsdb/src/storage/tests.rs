@@ -57,6 +57,7 @@ fn check(directory: &dyn Directory) {
     assert_eq!(directory.remove("d").unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(list_or_empty(directory, "d").unwrap(), []);
 
+    check_links(directory);
     let lock = directory.open("lock", OpenMode::Lock).unwrap();
     assert_eq!(
         directory.open("lock", OpenMode::Lock).unwrap_err().kind(),
@@ -71,6 +72,102 @@ fn check(directory: &dyn Directory) {
             "{path}"
         );
     }
+}
+
+/// Second names lead to the same file, and a copy is made where there are none.
+fn check_links(directory: &dyn Directory) {
+    write_atomically(directory, "one", b"1234").unwrap();
+    link_or_copy(directory, "one", "two").unwrap();
+    directory.remove("one").unwrap();
+    assert_eq!(read_to_end(directory, "two", 10).unwrap(), b"1234");
+    directory.open("three", OpenMode::Create).unwrap();
+    let kind = |outcome: io::Result<()>| outcome.unwrap_err().kind();
+    assert_eq!(
+        kind(link_or_copy(directory, "two", "three")),
+        io::ErrorKind::AlreadyExists
+    );
+    assert_eq!(
+        kind(link_or_copy(directory, "none", "four")),
+        io::ErrorKind::NotFound
+    );
+    let reserve = directory.open("reserve", OpenMode::Create).unwrap();
+    reserve.occupy(70_000).unwrap();
+    assert_eq!(reserve.size_bytes().unwrap(), 70_000);
+    for name in ["two", "three", "reserve"] {
+        directory.remove(name).unwrap();
+    }
+}
+
+/// What the defaults of the traits do, on a medium without second names.
+#[derive(Debug)]
+struct Plain(MemoryDirectory);
+
+impl Directory for Plain {
+    fn open(&self, path: &str, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        self.0.open(path, mode)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<Entry>> {
+        self.0.list(path)
+    }
+
+    fn create_directory(&self, path: &str) -> io::Result<()> {
+        self.0.create_directory(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.0.remove(path)
+    }
+
+    fn sync_directory(&self, path: &str) -> io::Result<()> {
+        self.0.sync_directory(path)
+    }
+}
+
+#[test]
+fn what_a_medium_lacks_is_made_up_for() {
+    let plain = Plain(MemoryDirectory::new());
+    check(&plain);
+    assert_eq!(plain.space().unwrap_err().kind(), io::ErrorKind::Unsupported);
+}
+
+#[test]
+fn a_part_of_a_directory_behaves_and_does_not_lead_out() {
+    let all = MemoryDirectory::new();
+    all.create_directory("part").unwrap();
+    check(&Subdirectory::new(Arc::new(all), "part").unwrap());
+    check(&Subdirectory::new(Arc::new(MemoryDirectory::new()), "").unwrap());
+    assert!(Subdirectory::new(Arc::new(MemoryDirectory::new()), "..").is_err());
+}
+
+#[test]
+fn a_medium_has_room_until_it_is_full() {
+    let memory = MemoryDirectory::new();
+    assert_eq!(memory.space().unwrap_err().kind(), io::ErrorKind::Unsupported);
+    memory.set_capacity(10);
+    let file = memory.open("a", OpenMode::Create).unwrap();
+    file.append(b"12345678").unwrap();
+    memory.hard_link("a", "b").unwrap();
+    let space = |free_bytes| Space {
+        total_bytes: 10,
+        free_bytes,
+    };
+    assert_eq!(memory.space().unwrap(), space(2));
+    assert_eq!(
+        file.append(b"9abc").unwrap_err().kind(),
+        io::ErrorKind::StorageFull
+    );
+    assert_eq!(memory.space().unwrap(), space(0));
+    file.truncate(4).unwrap();
+    assert_eq!(memory.space().unwrap(), space(6));
+
+    let directory = tempfile::tempdir().unwrap();
+    let real = RealDirectory::open(directory.path()).unwrap().space().unwrap();
+    assert!(real.total_bytes >= real.free_bytes && real.total_bytes > 0);
 }
 
 #[test]

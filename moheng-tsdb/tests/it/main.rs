@@ -22,6 +22,8 @@ mod directory;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod histograms;
@@ -37,5 +39,7 @@ mod notes;
 mod quarantine;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod threads;

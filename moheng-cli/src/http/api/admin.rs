@@ -8,11 +8,14 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use moheng_promql::Annotations;
 use moheng_tsdb::backup::Snapshot;
 use tracing::{info, warn};
 
+use super::{answer, wire};
 use crate::archive::write_archive;
 use crate::http::error::{ApiError, ErrorKind};
+use crate::http::params::Params;
 use crate::http::pipe::{PipeWriter, pipe};
 use crate::http::server::Server;
 
@@ -36,6 +39,30 @@ pub(crate) async fn snapshot(State(server): State<Arc<Server>>) -> Result<Respon
     let content_type = HeaderValue::from_static("application/x-tar");
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response)
+}
+
+/// `/api/v1/admin/tsdb/snapshot`: blocks with all samples of this moment, in the data directory of the server.
+pub(crate) async fn snapshot_blocks(
+    State(server): State<Arc<Server>>,
+    params: Params,
+) -> Result<Response, ApiError> {
+    server.require_admin()?;
+    let with_head = match params.get("skip_head") {
+        None | Some("" | "0" | "f" | "F" | "false" | "FALSE" | "False") => true,
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => false,
+        Some(other) => {
+            return Err(ApiError::bad_data(format!(
+                "invalid boolean {other:?} in parameter \"skip_head\""
+            )));
+        }
+    };
+    let db = Arc::clone(server.db()?);
+    let written = tokio::task::spawn_blocking(move || db.snapshot_blocks(with_head)).await;
+    let name = written
+        .map_err(|error| ApiError::internal(format!("the snapshot failed: {error}")))?
+        .map_err(|error| ApiError::internal(error.to_string()))?;
+    let json = format!(r#"{{"name":"{name}"}}"#);
+    Ok(answer(params.gzip, wire::whole(json), Annotations::default()))
 }
 
 /// Sends a snapshot; when it breaks off, so does the connection.

@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::http::{Response, StatusCode};
 use moheng_promql::{Annotations, QueryValue};
 
-pub(super) use admin::snapshot;
+pub(super) use admin::{snapshot, snapshot_blocks};
 pub(super) use deletions::{clean_tombstones, delete_series};
 pub(super) use exemplars::query_exemplars;
 pub(super) use labels::{label_names, label_values};

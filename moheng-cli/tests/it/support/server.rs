@@ -34,7 +34,10 @@ impl Server {
     /// Starts the binary on a free port with its data below `directory`, and waits until it is ready.
     pub(crate) fn start(directory: &Path, arguments: &[&str]) -> Self {
         let data = format!("--storage.tsdb.path={}", directory.join("data").display());
-        let server = Self::spawn(directory, &[&["run", data.as_str()], arguments].concat());
+        let server = Self::spawn(
+            directory,
+            &[&["run", data.as_str(), "--storage.reserve-size=1MB"], arguments].concat(),
+        );
         wait_for("readiness", || {
             (server.get("/-/ready").status == 200).then_some(())
         });
