@@ -9,6 +9,7 @@
 //! * [`Db::delete`] hides samples for good; [`Db::exemplars`], [`Db::metadata`] and [`Db::cardinality`] tell more about series.
 //! * [`storage`] is the only door to the disk: real, in memory, or your own.
 //! * [`backup`] copies a running database, verifies and restores.
+//! * [`verify`](mod@verify) reads all of a data directory and names what is wrong with it.
 //! * [`Stats`] is what it counts, as plain numbers.
 //!
 //! ```
@@ -47,6 +48,7 @@ pub mod compact;
 pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod verify;
 
 mod chunk;
 mod db;
@@ -63,6 +65,6 @@ pub use db::{Compacted, Db, DbBuilder, DeletedSeries};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
 pub use stats::{
-    Cardinality, DamagedBlock, ExemplarStats, HeadStats, ReplayStats, SampleStats, SpaceStats, Stats,
-    WalStats,
+    Cardinality, DamageStats, DamagedBlock, ExemplarStats, HeadStats, ReplayStats, SampleStats, SpaceStats,
+    Stats, WalStats,
 };

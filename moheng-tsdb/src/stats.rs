@@ -20,8 +20,20 @@ pub struct Stats {
     pub replay: ReplayStats,
     /// Blocks that were damaged when the database was opened. Their samples are not in answers.
     pub damaged_blocks: Vec<DamagedBlock>,
+    /// What queries have found to be damaged since the database was opened.
+    pub damage: DamageStats,
     /// The room on the disk.
     pub space: SpaceStats,
+}
+
+/// What queries have found to be damaged. They fail; nothing is moved or left out because of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DamageStats {
+    /// How often.
+    pub count: u64,
+    /// The blocks in use that are concerned, each with what was found first. [`verify`](crate::verify) finds the rest.
+    pub blocks: Vec<DamagedBlock>,
 }
 
 /// The room on the disk.

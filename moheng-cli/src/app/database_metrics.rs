@@ -12,6 +12,12 @@ pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
     families.extend(wal_families(&stats.wal));
     families.extend(replay_families(&stats.replay));
     families.extend(space_families(&stats.space));
+    families.push(single(
+        "moheng_storage_damaged_reads_total",
+        Counter,
+        "How often a query has found a damaged place in a block.",
+        stats.damage.count as f64,
+    ));
     families
 }
 

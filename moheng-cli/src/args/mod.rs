@@ -20,7 +20,7 @@ pub(crate) use host::HostArgs;
 pub(crate) use query::{OutputFormat, QueryArgs};
 pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
 pub(crate) use tsdb::{
-    BlockListArgs, BlockListFormat, DumpArgs, DumpFormat, SelectionArgs, TsdbArgs, TsdbCommand,
+    BlockListArgs, BlockListFormat, DumpArgs, DumpFormat, SelectionArgs, TsdbArgs, TsdbCommand, VerifyArgs,
 };
 
 /// The server that commands talk to unless told otherwise.

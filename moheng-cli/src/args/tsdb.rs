@@ -25,6 +25,12 @@ const LIST_EXAMPLES: &str = "Examples:
 
 Exit code: 0 when all blocks could be read, 1 when not.";
 
+const VERIFY_EXAMPLES: &str = "Examples:
+  moheng-cli tsdb verify data/
+  moheng-cli tsdb verify --json data/ | jq '.problems[] | select(.severity == \"damage\")'
+
+Exit code: 0 when nothing is damaged, 1 when something is or the directory could not be read, 2 when an argument makes no sense.";
+
 /// Arguments of `tsdb`.
 #[derive(Args, Debug)]
 pub(crate) struct TsdbArgs {
@@ -43,6 +49,21 @@ pub(crate) enum TsdbCommand {
     /// Show the blocks of a data directory.
     #[command(after_help = LIST_EXAMPLES)]
     List(BlockListArgs),
+    /// Read all of a data directory, a backup or a snapshot, and name everything that is damaged.
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `tsdb verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The data directory; a server may be running on it. Nothing is changed.
+    #[arg(value_name = "DIR", default_value = "data/")]
+    pub(crate) directory: PathBuf,
+
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Arguments of `tsdb dump`.

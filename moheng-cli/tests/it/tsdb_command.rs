@@ -98,6 +98,41 @@ fn blocks_are_listed() {
 }
 
 #[test]
+fn directories_are_verified() {
+    let directory = directory();
+    let data = directory.path().join("data");
+    let (path, _) = fill(&data);
+    let whole = moheng(&["tsdb", "verify", &path]).success();
+    let expected = "1 blocks with 4 samples of 2 series, a log with 10 samples of 2 series";
+    assert!(whole.contains(expected), "{whole}");
+    let json = moheng(&["tsdb", "verify", "--json", &path]).success();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["counts"]["blockSamples"], 4);
+    assert_eq!(json["damageCount"], 0);
+
+    let list = moheng(&["tsdb", "list", "-o", "json", &path]).success();
+    let list: serde_json::Value = serde_json::from_str(&list).expect("it is JSON");
+    let block = list[0]["ulid"].as_str().expect("a name");
+    let chunks = data.join(block).join("chunks/000001");
+    let mut bytes = fs::read(&chunks).expect("the file can be read");
+    bytes[12] ^= 1;
+    fs::write(&chunks, bytes).expect("the file can be written");
+    let finished = moheng(&["tsdb", "verify", &path]);
+    assert_eq!(finished.code, Some(1));
+    let expected = format!("damage: {block}/chunks/000001: at byte 8: ");
+    assert!(finished.stdout.contains(&expected), "{}", finished.stdout);
+    assert!(
+        finished.stderr.contains("one place is damaged"),
+        "{}",
+        finished.stderr
+    );
+    let finished = moheng(&["tsdb", "verify", "--json", &path]);
+    let json: serde_json::Value = serde_json::from_str(&finished.stdout).expect("it is JSON");
+    assert_eq!(json["problems"][0]["offset"], 8);
+    assert_eq!(json["problems"][0]["severity"], "damage");
+}
+
+#[test]
 fn failures() {
     for (arguments, code, message) in [
         (

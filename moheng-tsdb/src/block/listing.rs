@@ -47,7 +47,7 @@ pub fn list_blocks(directory: &dyn Directory) -> Result<BlockListing, Error> {
     let mut listing = BlockListing::default();
     let entries = list_or_empty(directory, "").map_err(Error::io("listing the blocks"))?;
     for entry in entries.into_iter().filter(|entry| entry.is_directory) {
-        if is_temporary(&entry.name) {
+        if names::is_temporary_block(&entry.name) {
             listing.temporary.push(entry.name);
         } else if names::is_block(&entry.name) {
             match BlockMeta::read(directory, &entry.name) {
@@ -86,15 +86,8 @@ pub fn remove_block(directory: &dyn Directory, block: Ulid) -> Result<(), Error>
 ///
 /// When the name is not of that kind, or the disk fails.
 pub fn remove_temporary(directory: &dyn Directory, name: &str) -> Result<(), Error> {
-    if !is_temporary(name) {
+    if !names::is_temporary_block(name) {
         return Err(Error::Invalid(format!("{name:?} is not an unfinished block")));
     }
     remove_tree(directory, name).map_err(Error::io(format!("removing {name}")))
-}
-
-/// Prometheus before 2.30 ended the names in `.tmp` only.
-fn is_temporary(name: &str) -> bool {
-    [names::CREATION_SUFFIX, names::DELETION_SUFFIX, ".tmp"]
-        .iter()
-        .any(|suffix| name.strip_suffix(suffix).is_some_and(names::is_block))
 }

@@ -47,4 +47,5 @@ pub(crate) use reader::Deleted;
 pub use set::BlockSet;
 pub(crate) use tombstones::Interval;
 pub use verify::BlockReport;
+pub(crate) use verify::verify as verify_block;
 pub use writer::BlockWriter;

@@ -1,7 +1,9 @@
 //! [`Block`]: a block that is read.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use moheng_metrics::{Matcher, Select, SeriesCursor, SeriesSource, SourceError};
 
@@ -30,6 +32,9 @@ struct Shared {
     tombstones: RwLock<Arc<Tombstones>>,
     /// Held while deletions are written.
     deleting: Mutex<()>,
+    /// How often reading has found damage, and what it was the first time.
+    damage_count: AtomicU64,
+    damage: OnceLock<String>,
 }
 
 impl Block {
@@ -52,6 +57,8 @@ impl Block {
                 chunks: Arc::new(chunks),
                 tombstones: RwLock::new(Arc::new(tombstones)),
                 deleting: Mutex::new(()),
+                damage_count: AtomicU64::new(0),
+                damage: OnceLock::new(),
                 directory,
             }),
         })
@@ -142,7 +149,7 @@ impl Block {
     ///
     /// When the disk fails. Damage is in the report.
     pub fn verify(&self) -> Result<BlockReport, Error> {
-        verify(self)
+        verify(self, &mut |_| ControlFlow::Continue(()))
     }
 
     pub(crate) fn index(&self) -> &Arc<IndexReader> {
@@ -151,6 +158,28 @@ impl Block {
 
     pub(crate) fn chunks(&self) -> &Arc<ChunkFiles> {
         &self.shared.chunks
+    }
+
+    /// Remembers an error that says that the block is damaged.
+    pub(crate) fn note_damage(&self, error: &Error) {
+        if !matches!(error, Error::Corrupt { .. }) {
+            return;
+        }
+        self.shared.damage_count.fetch_add(1, Ordering::Relaxed);
+        self.shared.damage.get_or_init(|| {
+            tracing::error!(%error, block = self.shared.path, "a query has found damage");
+            error.to_string()
+        });
+    }
+
+    /// How often reading has found damage.
+    pub(crate) fn damage_count(&self) -> u64 {
+        self.shared.damage_count.load(Ordering::Relaxed)
+    }
+
+    /// What reading has found to be damaged first.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.shared.damage.get().map(String::as_str)
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -165,7 +194,7 @@ impl Block {
     /// The selected series, by a cursor that keeps the block open.
     pub(crate) fn cursor(&self, select: &Select) -> Result<BlockCursor, Error> {
         let series = if self.overlaps(select) {
-            matching(self.index(), &select.matchers)?
+            matching(self.index(), &select.matchers).inspect_err(|error| self.note_damage(error))?
         } else {
             Vec::new()
         };

@@ -1,5 +1,7 @@
 //! [`BlockReport`]: what checking all of a block found.
 
+use std::ops::ControlFlow;
+
 use moheng_metrics::{Labels, SampleBuffer};
 
 use super::chunk_files::ChunkReader;
@@ -8,7 +10,10 @@ use super::reader::Block;
 use crate::Error;
 use crate::chunk::Encoding;
 use crate::format::index_series::ChunkMeta;
+use crate::format::names;
 use crate::index::verify_index;
+use crate::storage::split_offset;
+use crate::verify::Problem;
 
 /// No more problems than this are named.
 const PROBLEMS_MAX: usize = 100;
@@ -22,11 +27,15 @@ const READ_BYTES: usize = 1 << 20;
 pub struct BlockReport {
     /// What was found to be there.
     pub stats: BlockStats,
-    /// What is wrong, with file and offset: at most 100 things. A block without any is whole.
-    pub problems: Vec<String>,
+    /// What is wrong: at most 100 things. A block without any is whole.
+    pub problems: Vec<Problem>,
 }
 
-pub(super) fn verify(block: &Block) -> Result<BlockReport, Error> {
+/// Checks a block. `watch` is told how many bytes were read since the last time, and breaks it off.
+pub(crate) fn verify(
+    block: &Block,
+    watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<BlockReport, Error> {
     let mut report = BlockReport::default();
     let mut check = ChunkCheck {
         block,
@@ -34,15 +43,24 @@ pub(super) fn verify(block: &Block) -> Result<BlockReport, Error> {
         samples: SampleBuffer::new(),
         stats: BlockStats::default(),
         problems: Vec::new(),
+        read_bytes: 0,
         failed: None,
     };
     let mut series_seen = Vec::new();
     let mut index_problems = Vec::new();
+    let mut is_broken_off = watch(0).is_break();
     verify_index(
         block.index(),
         |series, labels, chunks| {
             series_seen.push(u64::from(series));
             check.series(labels, chunks);
+            let went_on = watch(std::mem::take(&mut check.read_bytes));
+            is_broken_off |= went_on.is_break() || check.failed.is_some();
+            if is_broken_off {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         },
         |problem| index_problems.push(problem),
     )?;
@@ -54,17 +72,19 @@ pub(super) fn verify(block: &Block) -> Result<BlockReport, Error> {
     report.stats = check.stats;
     let tombstones = block.tombstones();
     report.stats.tombstones = tombstones.count();
-    let unknown = tombstones
-        .series()
-        .filter(|series| series_seen.binary_search(series).is_err())
-        .count();
-    if unknown > 0 {
-        report.problems.push(format!(
-            "{}/tombstones: {unknown} series do not exist",
-            block.path()
-        ));
+    if !is_broken_off {
+        let is_unknown = |series: &u64| series_seen.binary_search(series).is_err();
+        let unknown = tombstones.series().filter(is_unknown).count();
+        if unknown > 0 {
+            let path = names::block_tombstones(block.path());
+            let message = format!("{unknown} series do not exist");
+            report.problems.push(Problem::damage(path, message));
+        }
+        // What cannot be read is not counted either.
+        if report.problems.is_empty() {
+            compare_stats(block, &mut report);
+        }
     }
-    compare_stats(block, &mut report);
     report.problems.truncate(PROBLEMS_MAX);
     Ok(report)
 }
@@ -78,10 +98,9 @@ fn compare_stats(block: &Block, report: &mut BlockReport) {
         ("samples", said.samples, found.samples),
     ] {
         if said != found {
-            report.problems.push(format!(
-                "{}/meta.json: {said} {what} are said to be there, {found} are",
-                block.path()
-            ));
+            let path = names::block_meta(block.path());
+            let message = format!("{said} {what} are said to be there, {found} are");
+            report.problems.push(Problem::damage(path, message));
         }
     }
 }
@@ -91,7 +110,9 @@ struct ChunkCheck<'a> {
     reader: ChunkReader,
     samples: SampleBuffer,
     stats: BlockStats,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
+    /// Since this was asked for.
+    read_bytes: u64,
     /// The disk failed.
     failed: Option<Error>,
 }
@@ -103,24 +124,27 @@ impl ChunkCheck<'_> {
             self.stats.chunks += 1;
             match self.chunk(chunk) {
                 Ok(None) => {}
-                Ok(Some(problem)) => self.report(labels, &problem),
-                Err(error @ Error::Corrupt { .. }) => self.report(labels, &error.to_string()),
+                Ok(Some(problem)) => self.report(labels, chunk, &problem),
+                Err(Error::Corrupt { message, .. }) => self.report(labels, chunk, split_offset(&message).1),
                 Err(error) => self.failed = Some(error),
             }
         }
     }
 
-    fn report(&mut self, labels: &Labels, problem: &str) {
+    fn report(&mut self, labels: &Labels, chunk: &ChunkMeta, message: &str) {
         if self.problems.len() < PROBLEMS_MAX {
-            let path = self.block.path();
+            let (start_ms, end_ms) = (chunk.start_ms, chunk.end_ms);
+            let path = names::chunk_file(self.block.path(), chunk.reference.file() as u32 + 1);
+            let problem = Problem::damage(path, message).at(chunk.reference.offset());
             self.problems
-                .push(format!("{path}: a chunk of {labels}: {problem}"));
+                .push(problem.affecting(format!("samples of {labels} from {start_ms} to {end_ms}")));
         }
     }
 
     /// Decodes a chunk and says what does not fit.
     fn chunk(&mut self, meta: &ChunkMeta) -> Result<Option<String>, Error> {
         let stored = self.reader.read(meta.reference, READ_BYTES)?;
+        self.read_bytes += stored.data.len() as u64;
         let Some(encoding) = Encoding::from_code(stored.encoding) else {
             return Ok(Some(format!("its encoding {} is not known", stored.encoding)));
         };

@@ -1,5 +1,6 @@
 //! [`Blocks`]: the blocks that are open, as queries see them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use moheng_metrics::{Select, SeriesCursor, SourceError};
@@ -9,7 +10,7 @@ use super::quarantine::open_blocks;
 use crate::block::{Block, BlockMeta, BlockSet, Ulid, remove_block};
 use crate::query::MergeCursor;
 use crate::storage::{Directory, list_or_empty};
-use crate::{DamagedBlock, Error};
+use crate::{DamageStats, DamagedBlock, Error};
 
 /// The blocks that are open. Queries use those of the moment they started.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(super) struct Blocks {
     leftovers: Mutex<Vec<Ulid>>,
     /// What was damaged when the database was opened.
     damaged: Vec<DamagedBlock>,
+    /// How often reading has found damage in blocks that are not there any more.
+    past_damage_count: AtomicU64,
 }
 
 impl Blocks {
@@ -33,12 +36,30 @@ impl Blocks {
             current: RwLock::new(Arc::new(BlockSet::new(blocks))),
             leftovers: Mutex::default(),
             damaged,
+            past_damage_count: AtomicU64::new(0),
         })
     }
 
     /// What was damaged when the database was opened.
     pub(super) fn damaged(&self) -> &[DamagedBlock] {
         &self.damaged
+    }
+
+    /// What reading has found to be damaged since then: how often, and in which blocks of now.
+    pub(super) fn damage(&self) -> DamageStats {
+        let current = self.current();
+        let count = current.blocks().iter().map(Block::damage_count).sum::<u64>();
+        let blocks = current.blocks().iter().filter_map(|block| {
+            Some(DamagedBlock {
+                block: block.meta().ulid.to_string(),
+                reason: block.damage()?.to_owned(),
+                quarantine: None,
+            })
+        });
+        DamageStats {
+            count: count + self.past_damage_count.load(Ordering::Relaxed),
+            blocks: blocks.collect(),
+        }
     }
 
     /// The blocks at this moment.
@@ -116,11 +137,11 @@ impl Blocks {
 
     fn change(&self, old: &[Ulid], new: Vec<Block>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = current
-            .blocks()
-            .iter()
-            .filter(|block| !old.contains(&block.meta().ulid));
-        let mut blocks: Vec<Block> = kept.cloned().chain(new).collect();
+        let is_kept = |block: &&Block| !old.contains(&block.meta().ulid);
+        let (kept, gone): (Vec<&Block>, Vec<&Block>) = current.blocks().iter().partition(is_kept);
+        let damage_count = gone.iter().map(|block| block.damage_count()).sum();
+        self.past_damage_count.fetch_add(damage_count, Ordering::Relaxed);
+        let mut blocks: Vec<Block> = kept.into_iter().cloned().chain(new).collect();
         blocks.sort_by_key(|block| {
             let meta = block.meta();
             (meta.start_ms, meta.ulid)

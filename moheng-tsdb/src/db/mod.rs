@@ -141,6 +141,7 @@ impl Db {
             late_log: self.shared.late_log.as_ref().map(Wal::stats).unwrap_or_default(),
             replay: self.shared.replay.clone(),
             damaged_blocks: self.shared.blocks.damaged().to_vec(),
+            damage: self.shared.blocks.damage(),
             space: self.shared.reserve.stats(),
         }
     }
@@ -192,10 +193,10 @@ impl Db {
     pub fn verify(&self) -> Result<(), Error> {
         for block in self.shared.blocks.current().blocks() {
             let report = block.verify()?;
-            if let Some(message) = report.problems.first() {
+            if let Some(problem) = report.problems.first() {
                 return Err(Error::Corrupt {
                     path: block.meta().ulid.to_string(),
-                    message: message.clone(),
+                    message: problem.to_string(),
                 });
             }
         }

@@ -60,7 +60,6 @@ pub(crate) fn chunk_snapshot(segment: u32, offset: u64) -> String {
 }
 
 /// The segment and offset of a chunk snapshot, from the name of its directory.
-#[cfg_attr(not(test), expect(dead_code, reason = "the database writes none yet"))]
 pub(crate) fn chunk_snapshot_place(name: &str) -> Option<(u32, u64)> {
     let (segment, offset) = name.strip_prefix(CHUNK_SNAPSHOT_PREFIX)?.split_once('.')?;
     let offset = Some(offset).filter(|offset| offset.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -115,6 +114,13 @@ pub(crate) fn is_log_file(path: &str) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a directory is named like a block that is being written or removed. Prometheus before 2.30 ended the names in `.tmp` only.
+pub(crate) fn is_temporary_block(name: &str) -> bool {
+    [CREATION_SUFFIX, DELETION_SUFFIX, TEMPORARY_SUFFIX]
+        .iter()
+        .any(|suffix| name.strip_suffix(suffix).is_some_and(is_block))
 }
 
 /// Whether a directory is named like a block: a ULID, 26 characters of Crockford's base 32.

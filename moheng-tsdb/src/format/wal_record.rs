@@ -196,10 +196,6 @@ pub(crate) fn put_mapped_chunk(out: &mut Vec<u8>, marker: LoggedMappedChunk) {
 }
 
 /// Reads all markers of the body into `markers`, replacing what it holds.
-#[cfg_attr(
-    not(any(test, feature = "testing")),
-    expect(dead_code, reason = "the database has no log of late samples yet")
-)]
 pub(crate) fn read_mapped_chunks(
     body: &[u8],
     markers: &mut Vec<LoggedMappedChunk>,

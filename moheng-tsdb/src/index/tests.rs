@@ -1,5 +1,6 @@
 //! Index files of versions 1 and 3, which are read and never written.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use moheng_metrics::{Labels, MatchOp, Matcher};
@@ -121,6 +122,7 @@ fn check(version: u8) {
             assert_eq!(labels.get("n"), Some(values[count].as_str()));
             assert_eq!(chunks[0].reference.0, count as u64);
             count += 1;
+            ControlFlow::Continue(())
         },
         |problem| panic!("{problem}"),
     )

@@ -13,18 +13,19 @@ use super::{IndexReader, SeriesReader};
 use crate::Error;
 use crate::format::index_series::ChunkMeta;
 use crate::storage::Window;
+use crate::verify::Problem;
 
-/// Calls `on_series(labels, chunks)` for every series and `on_problem` for everything that does not fit.
+/// Calls `on_series(series, labels, chunks)` for every series, until it breaks off, and `on_problem` for everything that does not fit.
 ///
 /// Symbols and the postings table were checked when the index was opened. An error means the disk failed.
 pub(crate) fn verify_index(
     index: &Arc<IndexReader>,
-    mut on_series: impl FnMut(u32, &Labels, &[ChunkMeta]),
-    mut on_problem: impl FnMut(String),
+    mut on_series: impl FnMut(u32, &Labels, &[ChunkMeta]) -> ControlFlow<()>,
+    mut on_problem: impl FnMut(Problem),
 ) -> Result<(), Error> {
     let all = match index.all_series() {
         Ok(all) => all,
-        Err(error) => return report(error, &mut on_problem),
+        Err(error) => return report(error, "all of the block", &mut on_problem),
     };
     let mut expected: HashMap<u64, Tally, FixedState> = HashMap::default();
     let mut reader = SeriesReader::new(Arc::clone(index));
@@ -33,20 +34,20 @@ pub(crate) fn verify_index(
         let labels = match reader.read(series).and_then(|()| reader.labels()) {
             Ok(labels) => labels,
             Err(error) => {
-                report(error, &mut on_problem)?;
+                report(error, "a series", &mut on_problem)?;
                 continue;
             }
         };
         if let Some(last) = last.filter(|last| *last >= labels) {
-            on_problem(format!(
-                "{}: series {labels} comes after {last}",
-                index.blob.path()
-            ));
+            let message = format!("series {labels} comes after {last}");
+            on_problem(Problem::damage(index.blob.path(), message));
         }
         for (name, value) in &labels {
             expected.entry(hash(name, value)).or_default().add(series);
         }
-        on_series(series, &labels, reader.chunks());
+        if on_series(series, &labels, reader.chunks()).is_break() {
+            return Ok(());
+        }
         last = Some(labels);
     }
     verify_postings(index, &mut expected, &mut on_problem)
@@ -56,7 +57,7 @@ pub(crate) fn verify_index(
 fn verify_postings(
     index: &IndexReader,
     expected: &mut HashMap<u64, Tally, FixedState>,
-    on_problem: &mut impl FnMut(String),
+    on_problem: &mut impl FnMut(Problem),
 ) -> Result<(), Error> {
     let path = index.blob.path();
     let names: Vec<String> = index.names().map(str::to_owned).collect();
@@ -73,37 +74,35 @@ fn verify_postings(
                         found.add(series);
                     }
                     if found != known {
-                        on_problem(format!(
-                            "{path}: at byte {offset}: the postings of {name}={value:?} name {} series, not the {} that have \
-                             the label",
-                            found.count, known.count
-                        ));
+                        let (found, known) = (found.count, known.count);
+                        let message = format!(
+                            "the postings of {name}={value:?} name {found} series, not the {known} that have the label"
+                        );
+                        let problem = Problem::damage(path, message).at(offset);
+                        on_problem(problem.affecting(format!("queries for {name}={value:?}")));
                     }
                 }
-                Err(error) => report(error, on_problem)?,
+                Err(error) => {
+                    report(error, &format!("queries for {name}={value:?}"), on_problem)?;
+                }
             }
             Ok(ControlFlow::Continue(()))
         });
         if let Err(error) = outcome {
-            report(error, on_problem)?;
+            report(error, &format!("queries for {name}"), on_problem)?;
         }
     }
     if !expected.is_empty() {
-        on_problem(format!(
-            "{path}: {} labels of series have no postings",
-            expected.len()
-        ));
+        let message = format!("{} labels of series have no postings", expected.len());
+        on_problem(Problem::damage(path, message).affecting("queries for them"));
     }
     Ok(())
 }
 
 /// Tells damage, which is reported, from a failing disk.
-fn report(error: Error, on_problem: &mut impl FnMut(String)) -> Result<(), Error> {
-    if matches!(error, Error::Corrupt { .. }) {
-        on_problem(error.to_string());
-        return Ok(());
-    }
-    Err(error)
+fn report(error: Error, affected: &str, on_problem: &mut impl FnMut(Problem)) -> Result<(), Error> {
+    on_problem(Problem::of(error)?.affecting(affected));
+    Ok(())
 }
 
 /// A set of series, to be compared only.

@@ -85,7 +85,9 @@ impl<'a> SeriesCursor<'a> for BlockCursor {
             if self.limit == Some(0) {
                 return Ok(None);
             }
-            let Some((samples, is_sure)) = self.next_matching()? else {
+            let next = self.next_matching();
+            let next = next.inspect_err(|error| self.block.note_damage(error))?;
+            let Some((samples, is_sure)) = next else {
                 return Ok(None);
             };
             // A limit must count only series with samples.
@@ -240,7 +242,10 @@ impl SampleCursor for BlockSamples {
     fn read(&mut self, buffer: &mut SampleBuffer) -> Result<bool, SourceError> {
         while self.next < self.chunks.len() {
             let before = buffer.len();
-            self.decode_next(buffer)?;
+            if let Err(error) = self.decode_next(buffer) {
+                self.block.note_damage(&error);
+                return Err(error.into());
+            }
             if buffer.len() > before {
                 return Ok(true);
             }

@@ -58,6 +58,17 @@ impl Blob {
     }
 }
 
+/// The offset that [`Blob::corrupt`] put before a message, and the rest of it.
+pub(crate) fn split_offset(message: &str) -> (Option<u64>, &str) {
+    let parts = message
+        .strip_prefix("at byte ")
+        .and_then(|rest| rest.split_once(": "));
+    match parts.and_then(|(offset, rest)| Some((offset.parse().ok()?, rest))) {
+        Some((offset, rest)) => (Some(offset), rest),
+        None => (None, message),
+    }
+}
+
 /// The piece of a blob that was read last, so that neighbours need no further read.
 #[derive(Debug, Default)]
 pub(crate) struct Window {

@@ -14,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 
 pub(crate) use appender::Appender;
-pub(crate) use blob::{Blob, Window};
+pub(crate) use blob::{Blob, Window, split_offset};
 pub(crate) use copy::link_or_copy;
 #[cfg(feature = "testing")]
 pub use fault::{Fault, FaultDirectory, Injection};

@@ -10,7 +10,7 @@ mod writer;
 
 pub(crate) use checkpoint::{Keep, remove_before, remove_unfinished, write_checkpoint};
 pub(crate) use files::{LogFiles, SegmentFile};
-pub(crate) use reader::{SegmentEvent, SegmentReader};
+pub(crate) use reader::{Damage, SegmentEvent, SegmentReader};
 pub(crate) use repair::{
     RepairPlan, free_name as free_quarantine_name, quarantine as quarantine_from, repair_segment,
 };

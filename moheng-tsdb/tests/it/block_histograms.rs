@@ -60,7 +60,7 @@ fn write(
 
 fn assert_whole(block: &Block) {
     let report = block.verify().unwrap();
-    assert_eq!(report.problems, [""; 0]);
+    assert_eq!(report.problems, []);
     assert_eq!(report.stats, block.meta().stats);
 }
 

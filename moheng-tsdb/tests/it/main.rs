@@ -43,3 +43,5 @@ mod simulation;
 mod snapshots;
 #[cfg(test)]
 mod threads;
+#[cfg(test)]
+mod verify;

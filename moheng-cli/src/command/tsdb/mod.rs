@@ -5,6 +5,7 @@ mod dump;
 mod list;
 mod open;
 mod selection;
+mod verify;
 
 use super::CommandError;
 use crate::args::TsdbCommand;
@@ -15,6 +16,7 @@ pub(super) fn tsdb(command: TsdbCommand) -> Result<(), CommandError> {
         TsdbCommand::Dump(args) => dump::dump(&args),
         TsdbCommand::DumpOpenmetrics(args) => dump::dump_openmetrics(&args),
         TsdbCommand::List(args) => list::list(&args),
+        TsdbCommand::Verify(args) => verify::verify(&args),
     }
 }
 
