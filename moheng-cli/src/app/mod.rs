@@ -30,7 +30,7 @@ pub(crate) use shutdown::stop_on_signals;
 
 use crate::args::{RunArgs, StorageArgs, WebArgs};
 use crate::config::{Config, RetentionSection};
-use crate::http::{self, ConnectionLimits, Server, ServerSettings};
+use crate::http::{self, ConnectionLimits, Security, Server, ServerSettings};
 
 /// What is kept when neither the file nor a flag says how long or how much: 15 days.
 const DEFAULT_RETENTION_MS: i64 = 15 * 24 * 60 * 60 * 1000;
@@ -43,10 +43,11 @@ const DEFAULT_RETENTION_MS: i64 = 15 * 24 * 60 * 60 * 1000;
 pub(crate) async fn run(
     args: &RunArgs,
     config: Option<Config>,
+    security: Arc<Security>,
     clock: Arc<dyn Clock>,
 ) -> Result<(), AppError> {
     warn_about_config(args, config.as_ref());
-    let listeners = listen(&args.web).await?;
+    let listeners = listen(&args.web, security.has_tls()).await?;
     let server = Arc::new(build_server(args, config.as_ref(), Arc::clone(&clock))?);
     let stopped = Arc::clone(&server);
     stop_on_signals(move || stopped.stop()).map_err(AppError::Signals)?;
@@ -60,6 +61,7 @@ pub(crate) async fn run(
         tasks.spawn(http::serve(
             listener,
             http::routes(&server),
+            Arc::clone(&security),
             limits,
             server.stop_receiver(),
         ));
@@ -108,7 +110,7 @@ fn warn_about_config(args: &RunArgs, config: Option<&Config>) {
 }
 
 /// Binds all addresses before anything else is touched; each comes with the URL to reach it.
-async fn listen(args: &WebArgs) -> Result<Vec<(TcpListener, String)>, AppError> {
+async fn listen(args: &WebArgs, has_tls: bool) -> Result<Vec<(TcpListener, String)>, AppError> {
     let mut listeners = Vec::new();
     for address in &args.listen_addresses {
         let bind_error = |source| AppError::Bind {
@@ -117,7 +119,8 @@ async fn listen(args: &WebArgs) -> Result<Vec<(TcpListener, String)>, AppError> 
         };
         let listener = http::bind(address).await.map_err(bind_error)?;
         let local = listener.local_addr().map_err(bind_error)?;
-        listeners.push((listener, format!("http://{local}")));
+        let scheme = if has_tls { "https" } else { "http" };
+        listeners.push((listener, format!("{scheme}://{local}")));
     }
     Ok(listeners)
 }

@@ -1,5 +1,7 @@
 //! Flags of `exporter`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{HostArgs, LogArgs};
@@ -50,6 +52,10 @@ pub(crate) struct ExporterWebArgs {
         default_value = ":9100"
     )]
     pub(crate) listen_addresses: Vec<String>,
+
+    /// File with TLS, users and headers, in the format that Prometheus and its exporters share.
+    #[arg(long = "web.config.file", env = "MOHENG_WEB_CONFIG_FILE", value_name = "FILE")]
+    pub(crate) web_config_file: Option<PathBuf>,
 
     /// Path of the metrics.
     #[arg(

@@ -71,6 +71,12 @@ pub(crate) enum CheckCommand {
         /// The configuration file.
         file: PathBuf,
     },
+    /// Check web configuration files, and the certificates and keys they name.
+    WebConfig {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[cfg(test)]

@@ -95,6 +95,10 @@ pub(crate) struct WebArgs {
     )]
     pub(crate) listen_addresses: Vec<String>,
 
+    /// File with TLS, users and headers, in the format that Prometheus and its exporters share.
+    #[arg(long = "web.config.file", env = "MOHENG_WEB_CONFIG_FILE", value_name = "FILE")]
+    pub(crate) web_config_file: Option<PathBuf>,
+
     /// Offer the admin API: whoever reaches the server can then read a full copy of the data, and delete series.
     #[arg(long = "web.enable-admin-api", env = "MOHENG_WEB_ENABLE_ADMIN_API")]
     pub(crate) enable_admin_api: bool,

@@ -1,17 +1,40 @@
 //! `check`: says whether a file would be accepted.
 
 use std::io::{Write, stderr, stdout};
+use std::path::{Path, PathBuf};
 
 use super::CommandError;
 use crate::args::CheckCommand;
 use crate::config;
+use crate::http::Security;
 
 /// Runs `check`.
 pub(super) fn check(command: CheckCommand) -> Result<(), CommandError> {
-    let CheckCommand::Config { file } = command;
-    let config = config::load(&file)?;
+    match command {
+        CheckCommand::Config { file } => check_config(&file),
+        CheckCommand::WebConfig { files } => check_web_configs(&files),
+    }
+}
+
+fn check_web_configs(files: &[PathBuf]) -> Result<(), CommandError> {
+    let mut errors = Vec::new();
+    for file in files {
+        match Security::load(file) {
+            Ok(_) => writeln!(stdout(), "{}: ok", file.display()).map_err(CommandError::output)?,
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::Usage(errors.join("\n")))
+    }
+}
+
+fn check_config(file: &Path) -> Result<(), CommandError> {
+    let config = config::load(file)?;
     for warning in &config.warnings {
-        writeln!(stderr(), "warning: {}", warning.display(&file)).map_err(CommandError::output)?;
+        writeln!(stderr(), "warning: {}", warning.display(file)).map_err(CommandError::output)?;
     }
     let jobs = config.scrape_configs.len();
     let targets: usize = config

@@ -6,7 +6,7 @@ use moheng_collect::HostCollectors;
 use moheng_metrics::SystemClock;
 
 use super::CommandError;
-use super::run::small_runtime;
+use super::run::{security, small_runtime};
 use crate::app;
 use crate::args::{ExporterCommand, HostExporterArgs};
 use crate::exporter::{self, HostExporter};
@@ -21,12 +21,13 @@ fn host(args: &HostExporterArgs) -> Result<(), CommandError> {
     let clock = Arc::new(SystemClock::new());
     let collectors = HostCollectors::new(&args.host.options, Arc::clone(&clock) as _)
         .map_err(|error| CommandError::Usage(error.to_string()))?;
-    app::start_logging(&args.log);
     let web = &args.web;
+    let security = security(web.web_config_file.as_deref())?;
+    app::start_logging(&args.log);
     let exporter = HostExporter::new(collectors, !web.disable_exporter_metrics, web.max_requests, clock)
         .map_err(|error| CommandError::Failed(error.to_string()))?;
     let router = exporter.routes(&web.telemetry_path);
     small_runtime()?
-        .block_on(exporter::serve(&web.listen_addresses, router))
+        .block_on(exporter::serve(&web.listen_addresses, router, security))
         .map_err(CommandError::Failed)
 }

@@ -8,6 +8,7 @@ mod relabel;
 mod scrape;
 mod storage;
 mod suggest;
+mod web;
 mod yaml;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ pub(crate) use diagnostics::{ConfigError, Diagnostic};
 pub(crate) use global::Global;
 pub(crate) use scrape::ScrapeConfig;
 pub(crate) use storage::{RetentionSection, Storage};
+pub(crate) use web::{ClientAuth, Pem, TlsSettings, TlsVersion, WebConfig, load_web};
 
 use diagnostics::Diagnostics;
 use reader::Support::{Ignored, Read, Refused};
@@ -59,6 +61,15 @@ const IGNORED_MAPPINGS: [&str; 3] = ["alerting", "tracing", "otlp"];
 ///
 /// See [`ConfigError`]; all errors of the file are reported at once.
 pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = read_file(path)?;
+    parse(&text, &|name| std::env::var(name).ok()).map_err(|errors| ConfigError::Invalid {
+        file: path.to_owned(),
+        errors,
+    })
+}
+
+/// The text of a configuration file.
+fn read_file(path: &Path) -> Result<String, ConfigError> {
     let read_error = |source| ConfigError::Read {
         file: path.to_owned(),
         source,
@@ -67,11 +78,7 @@ pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
     if size_bytes > FILE_SIZE_LIMIT_BYTES {
         return Err(read_error(std::io::Error::other("the file is too large")));
     }
-    let text = std::fs::read_to_string(path).map_err(read_error)?;
-    parse(&text, &|name| std::env::var(name).ok()).map_err(|errors| ConfigError::Invalid {
-        file: path.to_owned(),
-        errors,
-    })
+    std::fs::read_to_string(path).map_err(read_error)
 }
 
 fn parse(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<Diagnostic>> {

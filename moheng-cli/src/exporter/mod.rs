@@ -17,18 +17,22 @@ pub(crate) use build_info::node_build_info;
 pub(crate) use host::HostExporter;
 
 use crate::app::stop_on_signals;
-use crate::http::{self, ConnectionLimits};
+use crate::http::{self, ConnectionLimits, Security};
 
 /// More than any number of scrapers needs, fewer than there are file descriptors.
 const CONNECTIONS: usize = 512;
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves `router` on `addresses` until SIGTERM or SIGINT.
+/// Serves `router` on `addresses` by the rules of `security` until SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
 /// When an address is taken or not of this machine; the message says which.
-pub(crate) async fn serve(addresses: &[String], router: Router) -> Result<(), String> {
+pub(crate) async fn serve(
+    addresses: &[String],
+    router: Router,
+    security: Arc<Security>,
+) -> Result<(), String> {
     let stop = Arc::new(watch::Sender::new(false));
     let sender = Arc::clone(&stop);
     let stop_all = move || {
@@ -40,7 +44,8 @@ pub(crate) async fn serve(addresses: &[String], router: Router) -> Result<(), St
         let cannot = |error| format!("cannot listen on {address}: {error}");
         let listener = http::bind(address).await.map_err(cannot)?;
         let local = listener.local_addr().map_err(cannot)?;
-        listeners.push((listener, format!("http://{local}")));
+        let scheme = if security.has_tls() { "https" } else { "http" };
+        listeners.push((listener, format!("{scheme}://{local}")));
     }
     let mut tasks = JoinSet::new();
     for (listener, url) in listeners {
@@ -49,7 +54,13 @@ pub(crate) async fn serve(addresses: &[String], router: Router) -> Result<(), St
             connections: CONNECTIONS,
             read_timeout: READ_TIMEOUT,
         };
-        tasks.spawn(http::serve(listener, router.clone(), limits, stop.subscribe()));
+        tasks.spawn(http::serve(
+            listener,
+            router.clone(),
+            Arc::clone(&security),
+            limits,
+            stop.subscribe(),
+        ));
     }
     while tasks.join_next().await.is_some() {}
     info!("stopped");

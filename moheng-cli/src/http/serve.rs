@@ -7,14 +7,20 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
+
+use super::security::{Security, secured};
 
 /// How long open requests get to finish once the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to agree on encryption.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait when no connection can be accepted, as when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,13 +40,15 @@ pub(crate) async fn bind(address: &str) -> std::io::Result<TcpListener> {
     }
 }
 
-/// Serves `router` on `listener` until `stop` turns true, then lets open requests finish.
+/// Serves `router` on `listener` by the rules of `security` until `stop` turns true, then lets open requests finish.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    security: Arc<Security>,
     limits: ConnectionLimits,
     mut stop: watch::Receiver<bool>,
 ) {
+    let router = secured(router, &security);
     let slots = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     loop {
@@ -55,15 +63,18 @@ pub(crate) async fn serve(
                 None => break,
             },
         };
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.read_timeout);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let (router, security) = (router.clone(), Arc::clone(&security));
+        let watcher = graceful.watcher();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(%error, "a connection ended");
+            if let Some(tls) = security.tls() {
+                let handshake = TlsAcceptor::from(tls).accept(stream);
+                match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+                    Ok(Ok(stream)) => talk(stream, router, limits, watcher).await,
+                    Ok(Err(error)) => debug!(%error, "a handshake failed"),
+                    Err(_) => debug!("a handshake took too long"),
+                }
+            } else {
+                talk(stream, router, limits, watcher).await;
             }
             drop(slot);
         });
@@ -74,6 +85,24 @@ pub(crate) async fn serve(
         .is_err()
     {
         warn!("open requests did not end in time");
+    }
+}
+
+/// Answers the requests of one connection.
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    limits: ConnectionLimits,
+    watcher: Watcher,
+) {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.read_timeout);
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        debug!(%error, "a connection ended");
     }
 }
 

@@ -20,3 +20,4 @@ mod query_command;
 mod support;
 mod tidy;
 mod tsdb_command;
+mod web_config;

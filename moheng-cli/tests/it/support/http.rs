@@ -55,21 +55,37 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("the server accepts connections");
+    let stream = connect(address);
+    talk(stream, address, method, path, headers, body).expect("the answer can be read")
+}
+
+/// A connection that does not wait for ever.
+pub(crate) fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server accepts connections");
     stream
         .set_read_timeout(Some(Duration::from_secs(30)))
         .expect("a timeout can be set");
+    stream
+}
+
+/// Any request over any connection.
+pub(crate) fn talk(
+    mut stream: impl Read + Write,
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         text.extend([name, ": ", value, "\r\n"]);
     }
     text.extend(["Content-Length: ", &body.len().to_string(), "\r\n\r\n", body]);
-    stream
-        .write_all(text.as_bytes())
-        .expect("the request can be sent");
+    stream.write_all(text.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("the answer can be read");
-    parse(&bytes)
+    stream.read_to_end(&mut bytes)?;
+    Ok(parse(&bytes))
 }
 
 fn parse(bytes: &[u8]) -> Answer {

@@ -6,7 +6,7 @@ mod server;
 mod target;
 
 pub(crate) use command::{moheng, moheng_with};
-pub(crate) use http::{Answer, get, post_form, request};
+pub(crate) use http::{Answer, connect, get, post_form, request, talk};
 pub(crate) use server::{Server, directory};
 pub(crate) use target::Target;
 

@@ -145,8 +145,11 @@ fn listening_address(log: &mut BufReader<ChildStderr>) -> String {
         let start = lines.len();
         let length = log.read_line(&mut lines).expect("the log is text");
         assert_ne!(length, 0, "the server ended: {lines}");
-        if let Some((_, url)) = lines[start..].split_once("url=http://") {
-            return url.trim().to_owned();
+        if let Some((_, address)) = lines[start..]
+            .split_once("url=http")
+            .and_then(|(_, url)| url.split_once("://"))
+        {
+            return address.trim().to_owned();
         }
     }
 }
