@@ -1,7 +1,9 @@
 //! [`Settings`]: what users tune, with defaults.
 
 use std::fmt;
+use std::num::NonZero;
 use std::str::FromStr;
+use std::thread;
 use std::time::Duration;
 
 use moheng_metrics::{format_duration, parse_duration_ms};
@@ -46,6 +48,21 @@ pub struct Settings {
     /// and appends are refused, so that compaction, retention and deletions have room to work; when twice this is free the file comes
     /// back and appends go on. 0, the default: no such file, and each append tries for itself.
     pub reserve_bytes: u64,
+    /// Whether closing writes what is in memory to a chunk snapshot, so that the next start does not read the log up to there. It
+    /// takes disk space of about the size of memory. Not by default. Snapshots that are there are used either way.
+    pub snapshot_on_close: bool,
+    /// How many threads rebuild memory when the database is opened; 0, the default: as many as there are processors.
+    pub replay_threads: usize,
+}
+
+impl Settings {
+    /// How many threads rebuild memory when the database is opened, at least one.
+    pub(crate) fn replay_threads(&self) -> usize {
+        match self.replay_threads {
+            0 => thread::available_parallelism().map_or(1, NonZero::get),
+            threads => threads,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -59,6 +76,8 @@ impl Default for Settings {
             start_timestamps: false,
             out_of_order_window_ms: 0,
             reserve_bytes: 0,
+            snapshot_on_close: false,
+            replay_threads: 0,
         }
     }
 }

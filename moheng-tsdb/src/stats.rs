@@ -192,6 +192,10 @@ pub struct ReplayStats {
     pub late_samples: u64,
     /// Samples that blocks hold already.
     pub in_blocks: u64,
+    /// Series that came from a chunk snapshot, so that the log before it was not read.
+    pub restored_series: u64,
+    /// Why a chunk snapshot was not used, so that all of the log was read. One that is damaged is set aside.
+    pub refused_snapshot: Option<String>,
     /// Chunks of `chunks_head/` that were taken over.
     pub mapped_chunks: u64,
     /// Samples of the log that these chunks hold already.

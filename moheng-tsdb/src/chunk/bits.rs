@@ -10,6 +10,17 @@ pub(crate) struct BitWriter {
 }
 
 impl BitWriter {
+    /// Goes on behind the first `bit_count` bits of `bytes`.
+    pub(crate) fn resume(bytes: &[u8], bit_count: usize) -> Self {
+        let (whole, count) = (bit_count / 8, bit_count % 8);
+        let last = bytes.get(whole).copied().unwrap_or_default();
+        Self {
+            bytes: bytes.get(..whole).unwrap_or_default().to_vec(),
+            pending: u64::from(last).unbounded_shr(8 - count as u32),
+            pending_count: count as u8,
+        }
+    }
+
     /// Appends what was written to `out`, the last byte filled with zeros.
     pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bytes);
@@ -227,6 +238,17 @@ mod tests {
             let mut bytes = Vec::new();
             writer.write_to(&mut bytes);
             prop_assert_eq!(bytes.len(), writer.size_bytes());
+            for written in [0, parts.len() / 2, parts.len()] {
+                let (before, after) = parts.split_at(written);
+                let bit_count: usize = before.iter().map(|(_, count)| *count as usize).sum();
+                let mut resumed = BitWriter::resume(&bytes, bit_count);
+                for (bits, count) in after {
+                    resumed.push(bits >> (64 - count), *count);
+                }
+                let mut again = Vec::new();
+                resumed.write_to(&mut again);
+                prop_assert_eq!(&again, &bytes);
+            }
             let window = BitWindow::new(&bytes);
             let mut position = 0;
             for (bits, count) in &parts {

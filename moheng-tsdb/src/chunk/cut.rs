@@ -3,6 +3,9 @@
 /// The samples a chunk of floats should have.
 pub(crate) const TARGET_SAMPLES: u16 = 120;
 
+/// With so many samples the end of a chunk of floats is planned.
+pub(crate) const PLANNED_SAMPLES: u16 = TARGET_SAMPLES / 4;
+
 /// The bytes a chunk should have at most.
 pub(crate) const TARGET_BYTES: usize = 1024;
 
@@ -47,7 +50,7 @@ pub(crate) fn is_full_of_histograms(chunk: &OpenChunk, timestamp_ms: i64, range_
 /// Once a quarter of its samples is there, plans the end of a chunk of floats so that the rest of its range is divided evenly.
 #[inline]
 pub(crate) fn plan_end_of_floats(chunk: &OpenChunk) -> i64 {
-    if chunk.sample_count == TARGET_SAMPLES / 4 {
+    if chunk.sample_count == PLANNED_SAMPLES {
         return predict_end_ms(chunk, 4.0);
     }
     chunk.planned_end_ms

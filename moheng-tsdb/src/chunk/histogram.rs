@@ -16,6 +16,7 @@ use foldhash::fast::FixedState;
 use moheng_metrics::histogram::{HistogramLayout, NativeHistogram, ResetHint};
 use moheng_metrics::is_stale_nan;
 
+use super::ChunkError;
 use super::bits::BitWriter;
 use super::histogram_count::Count;
 use super::histogram_decoder::HistogramDecoder;
@@ -99,6 +100,16 @@ impl<C: Count> HistogramAppender<C> {
             sum: XorValue::default(),
             buckets: Vec::new(),
         }
+    }
+
+    /// Goes on with a chunk.
+    pub(crate) fn resume(chunk: &[u8], has_starts: bool) -> Result<Self, ChunkError> {
+        let mut decoder = HistogramDecoder::<C>::new(chunk, has_starts)?;
+        let mut appender = Self::new(decoder.reset(), has_starts);
+        while let Some((timestamp_ms, start_ms, histogram)) = decoder.next_histogram()? {
+            appender.push_fitting(timestamp_ms, start_ms, &histogram);
+        }
+        Ok(appender)
     }
 
     /// Starts a new chunk with this header and keeps the memory.

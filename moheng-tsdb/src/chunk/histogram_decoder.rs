@@ -84,6 +84,11 @@ impl<'a, C: Count> HistogramDecoder<'a, C> {
         })
     }
 
+    /// What the header says about a counter reset before the chunk.
+    pub(crate) fn reset(&self) -> ResetHint {
+        self.reset
+    }
+
     /// The next sample: its timestamp, start timestamp (0 when it is not known) and value.
     pub(crate) fn next_histogram(&mut self) -> Result<Option<(i64, i64, NativeHistogram<C>)>, ChunkError> {
         let Some(head) = self.head()? else {

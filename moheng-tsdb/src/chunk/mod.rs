@@ -116,4 +116,7 @@ pub(crate) enum ChunkError {
     /// The schema or the spans are not ones a histogram can have.
     #[error("chunk holds an impossible histogram layout")]
     InvalidLayout,
+    /// The timestamps do not ascend, or are not those that the chunk is said to have.
+    #[error("chunk holds impossible timestamps")]
+    InvalidTimes,
 }

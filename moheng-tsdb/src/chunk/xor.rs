@@ -48,6 +48,33 @@ impl Default for XorAppender {
 }
 
 impl XorAppender {
+    /// Goes on with a chunk; its samples replace what `floats` holds.
+    pub(crate) fn resume(chunk: &[u8], floats: &mut FloatColumns) -> Result<Self, ChunkError> {
+        floats.clear();
+        let (previous, position) = decode_all(chunk, floats)?;
+        let content = chunk.get(COUNT_BYTES..).unwrap_or_default();
+        let (Some(&timestamp_ms), Ok(sample_count)) =
+            (floats.timestamps_ms.last(), u16::try_from(floats.len()))
+        else {
+            return Ok(Self::default());
+        };
+        // A window of all bits may also be none.
+        let has_window = previous.leading_zeros + previous.trailing_zeros > 0;
+        Ok(Self {
+            writer: BitWriter::resume(content, position),
+            timestamp_ms,
+            delta_ms: previous.delta_ms,
+            value_bits: previous.value_bits,
+            sample_count,
+            leading_zeros: if has_window {
+                previous.leading_zeros as u8
+            } else {
+                NO_WINDOW
+            },
+            trailing_zeros: previous.trailing_zeros as u8,
+        })
+    }
+
     /// Appends the chunk to `out`.
     pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
         if self.sample_count > 0 {
@@ -185,6 +212,11 @@ impl XorAppender {
 
 /// Appends all samples of a chunk to `floats`, or leaves it as it was.
 pub(crate) fn decode(chunk: &[u8], floats: &mut FloatColumns) -> Result<(), ChunkError> {
+    decode_all(chunk, floats).map(|_| ())
+}
+
+/// Also returns what a next sample is encoded against, and where it goes: in bits behind the count.
+fn decode_all(chunk: &[u8], floats: &mut FloatColumns) -> Result<(Previous, usize), ChunkError> {
     let (count, rest) = chunk
         .split_first_chunk::<COUNT_BYTES>()
         .ok_or(ChunkError::UnexpectedEnd)?;
@@ -207,6 +239,7 @@ pub(crate) fn decode(chunk: &[u8], floats: &mut FloatColumns) -> Result<(), Chun
 }
 
 /// What the next sample is encoded against.
+#[derive(Default)]
 struct Previous {
     timestamp_ms: i64,
     delta_ms: u64,
@@ -215,12 +248,16 @@ struct Previous {
     trailing_zeros: u32,
 }
 
-fn decode_columns(rest: &[u8], timestamps: &mut [i64], values: &mut [f64]) -> Result<(), ChunkError> {
+fn decode_columns(
+    rest: &[u8],
+    timestamps: &mut [i64],
+    values: &mut [f64],
+) -> Result<(Previous, usize), ChunkError> {
     let mut samples = timestamps.iter_mut().zip(values);
     let end = |_| ChunkError::UnexpectedEnd;
     let mut head = ByteReader::new(rest);
     let Some((timestamp, value)) = samples.next() else {
-        return Ok(());
+        return Ok((Previous::default(), 0));
     };
     *timestamp = head.signed_varint().map_err(end)?;
     let value_bits = head.u64().map_err(end)?;
@@ -233,10 +270,11 @@ fn decode_columns(rest: &[u8], timestamps: &mut [i64], values: &mut [f64]) -> Re
         trailing_zeros: 0,
     };
     let Some((timestamp, value)) = samples.next() else {
-        return Ok(());
+        return Ok((previous, 8 * (rest.len() - head.rest().len())));
     };
     previous.delta_ms = head.varint().map_err(end)?;
     let window = BitWindow::new(head.rest());
+    let before = 8 * (rest.len() - head.rest().len());
     let mut position = previous.value(window, 0)?;
     previous.timestamp_ms = previous.timestamp_ms.wrapping_add(previous.delta_ms as i64);
     previous.store(timestamp, value);
@@ -269,7 +307,7 @@ fn decode_columns(rest: &[u8], timestamps: &mut [i64], values: &mut [f64]) -> Re
     if position > window.bit_count() {
         return Err(ChunkError::UnexpectedEnd);
     }
-    Ok(())
+    Ok((previous, before + position))
 }
 
 impl Previous {

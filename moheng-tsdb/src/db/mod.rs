@@ -2,6 +2,7 @@
 
 mod blocks;
 mod builder;
+mod chunk_snapshot;
 mod compaction;
 mod delete;
 mod late;
@@ -24,6 +25,7 @@ use moheng_metrics::{
 
 use blocks::Blocks;
 pub use builder::DbBuilder;
+use chunk_snapshot::Snapshots;
 pub use compaction::Compacted;
 pub use delete::DeletedSeries;
 pub(crate) use late::LogEnds;
@@ -93,6 +95,7 @@ struct Shared {
     segment_bytes: u64,
     has_starts: bool,
     ulid_count: AtomicU64,
+    snapshots: Snapshots,
 }
 
 impl Db {
@@ -206,7 +209,8 @@ impl Db {
         })
     }
 
-    /// Makes everything durable, refuses later appends and gives the directory free. Queries go on.
+    /// Makes everything durable, refuses later appends and gives the directory free. Queries go on. With
+    /// [`Settings::snapshot_on_close`] a chunk snapshot is written, too.
     ///
     /// # Errors
     ///
@@ -215,12 +219,12 @@ impl Db {
         let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         drop(workers);
         let outcomes: Vec<_> = self.shared.logs().map(Wal::close).collect();
-        let outcome = outcomes.into_iter().collect();
-        self.shared
-            .lock
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let outcome: Result<(), Error> = outcomes.into_iter().collect();
+        let mut lock = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if outcome.is_ok() && lock.is_some() {
+            self.shared.write_snapshot_on_close();
+        }
+        lock.take();
         outcome
     }
 }

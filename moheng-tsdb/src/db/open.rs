@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::blocks::Blocks;
+use super::chunk_snapshot::{ChunkSnapshot, Refusal, SnapshotFindings, Snapshots, clean_snapshots};
 use super::late;
 use super::replay::{ReadLog, read_log};
 use super::reserve::Reserve;
 use super::{Db, DbBuilder, Shared, Worker};
 use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
-use crate::head::{Head, MappedDamage, load_mapped_chunks, set_damage_aside};
+use crate::head::{FoundChunks, Head, MappedDamage, load_mapped_chunks, set_damage_aside};
 use crate::storage::{Directory, File, OpenMode, list_or_empty};
 use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, remove_unfinished, repair_segment};
 use crate::{Error, ReplayStats, Settings, WalSync};
@@ -37,22 +38,20 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
     let blocks = Blocks::open(directory, builder.is_read_only)?;
     let begin = builder.clock.monotonic();
     let head_start_ms = blocks.head_start_ms().unwrap_or(i64::MIN);
-    let (mapped, found) = load_mapped_chunks(directory, head_start_ms)?;
-    let damage = found.damage.clone();
-    let head = Head::new(settings.limits)
-        .with_starts(settings.start_timestamps)
-        .with_exemplars(settings.max_exemplars)
-        .with_mapped(mapped);
-    head.refuse_before(head_start_ms);
-    head.set_late_window_ms(settings.out_of_order_window_ms);
-    let read = read_log(&**directory, &head, found)?;
+    let rebuilt = rebuild(builder, head_start_ms)?;
+    let (head, read, damage) = (rebuilt.head, rebuilt.read, rebuilt.damage);
     let mut replay = read.stats.clone();
     replay.had_damaged_chunks = damage.is_some();
+    let refused = rebuilt.snapshots.refused.as_ref();
+    replay.refused_snapshot = refused.map(|(_, refusal)| refusal.message().to_owned());
     replay.duration = builder.clock.monotonic().saturating_sub(begin);
     report(&replay);
 
     let reserve = Reserve::open(directory, settings.reserve_bytes, builder.is_read_only)?;
     let (wal, late_log) = open_logs(builder, &read, damage.as_ref(), &head)?.unzip();
+    if !builder.is_read_only {
+        clean_snapshots(&**directory, &rebuilt.snapshots)?;
+    }
     let shared = Arc::new(Shared {
         directory: Arc::clone(directory),
         head,
@@ -69,6 +68,10 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         segment_bytes: settings.wal_segment_bytes,
         has_starts: settings.start_timestamps,
         ulid_count: AtomicU64::new(0),
+        snapshots: Snapshots {
+            is_wanted: settings.snapshot_on_close,
+            current: rebuilt.snapshots.used,
+        },
     });
     if !builder.is_read_only {
         shared.clean_blocks()?;
@@ -82,6 +85,79 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         shared,
         workers: Mutex::new(workers),
     })
+}
+
+/// Memory as it was, and what was found about the files that it is made of.
+struct Rebuilt {
+    head: Head,
+    read: ReadLog,
+    damage: Option<MappedDamage>,
+    snapshots: SnapshotFindings,
+}
+
+/// Rebuilds memory: of a chunk snapshot and the log behind it when there is one and it is whole, otherwise of all of the log.
+fn rebuild(builder: &DbBuilder, head_start_ms: i64) -> Result<Rebuilt, Error> {
+    let directory = &*builder.directory;
+    let settings = &builder.settings;
+    let files = list_log(directory)?;
+    let mut snapshots = SnapshotFindings::default();
+    if let Some(snapshot) = ChunkSnapshot::newest(directory, &files)? {
+        let (head, found) = new_head(builder, head_start_ms)?;
+        let damage = found.damage.clone();
+        let outcome = if let Some(damage) = &damage {
+            Err(Refusal::Useless(format!("mapped chunks are damaged: {damage}")))
+        } else if found.has_straddling {
+            Err(Refusal::Useless("blocks hold parts of mapped chunks".to_owned()))
+        } else {
+            let mut replay = head.replay(found);
+            snapshot
+                .restore(directory, &files, &head, &mut replay, settings)
+                .map(|()| replay)
+        };
+        match outcome {
+            Ok(replay) => {
+                // Another process may go on writing while this one only reads.
+                let files = list_log(directory)?;
+                let is_covered = files.checkpoint_number() < Some(snapshot.place.0);
+                let covered = is_covered.then_some(snapshot.place);
+                let read = read_log(directory, files, replay, covered)?;
+                snapshots.used = Some(snapshot);
+                return Ok(Rebuilt {
+                    head,
+                    read,
+                    damage,
+                    snapshots,
+                });
+            }
+            Err(refusal) => snapshots.refused = Some((snapshot, refusal)),
+        }
+    }
+    let (head, found) = new_head(builder, head_start_ms)?;
+    let damage = found.damage.clone();
+    let read = read_log(directory, list_log(directory)?, head.replay(found), None)?;
+    Ok(Rebuilt {
+        head,
+        read,
+        damage,
+        snapshots,
+    })
+}
+
+fn list_log(directory: &dyn Directory) -> Result<LogFiles, Error> {
+    LogFiles::list(directory).map_err(Error::io("listing the write-ahead log"))
+}
+
+/// An empty head, and the full chunks in files that it will have.
+fn new_head(builder: &DbBuilder, head_start_ms: i64) -> Result<(Head, FoundChunks), Error> {
+    let settings = &builder.settings;
+    let (mapped, found) = load_mapped_chunks(&builder.directory, head_start_ms)?;
+    let head = Head::new(settings.limits)
+        .with_starts(settings.start_timestamps)
+        .with_exemplars(settings.max_exemplars)
+        .with_mapped(mapped);
+    head.refuse_before(head_start_ms);
+    head.set_late_window_ms(settings.out_of_order_window_ms);
+    Ok((head, found))
 }
 
 fn check(settings: &Settings) -> Result<(), Error> {
@@ -260,6 +336,7 @@ fn report(replay: &ReplayStats) {
     tracing::info!(
         segments = replay.segments,
         samples = replay.samples,
+        restored_series = replay.restored_series,
         mapped_chunks = replay.mapped_chunks,
         duration = ?replay.duration,
         "write-ahead log read"

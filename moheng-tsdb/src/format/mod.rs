@@ -4,10 +4,6 @@ pub(crate) mod block_meta;
 mod bytes;
 mod checksum;
 pub(crate) mod chunk_file;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the database writes no chunk snapshots yet")
-)]
 pub(crate) mod chunk_snapshot;
 pub(crate) mod head_chunk_file;
 pub(crate) mod index_file;
@@ -15,6 +11,7 @@ pub(crate) mod index_postings;
 pub(crate) mod index_series;
 pub(crate) mod manifest;
 pub(crate) mod names;
+pub(crate) mod snapshot_extent;
 pub(crate) mod tombstones;
 pub(crate) mod ulid;
 pub(crate) mod wal_annotations;

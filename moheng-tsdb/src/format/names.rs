@@ -54,7 +54,6 @@ pub(crate) fn head_chunk_file(number: u32) -> String {
 }
 
 /// The path of a chunk snapshot that holds the log up to this offset of this segment.
-#[cfg_attr(not(test), expect(dead_code, reason = "the database writes none yet"))]
 pub(crate) fn chunk_snapshot(segment: u32, offset: u64) -> String {
     format!("{CHUNK_SNAPSHOT_PREFIX}{segment:06}.{offset:010}")
 }
@@ -64,6 +63,11 @@ pub(crate) fn chunk_snapshot_place(name: &str) -> Option<(u32, u64)> {
     let (segment, offset) = name.strip_prefix(CHUNK_SNAPSHOT_PREFIX)?.split_once('.')?;
     let offset = Some(offset).filter(|offset| offset.bytes().all(|byte| byte.is_ascii_digit()))?;
     Some((segment_number(segment)?, offset.parse().ok()?))
+}
+
+/// The path of what a chunk snapshot has besides Prometheus's format, from that of its directory.
+pub(crate) fn snapshot_supplement(snapshot: &str) -> String {
+    format!("{snapshot}/supplement")
 }
 
 /// The path of a block's description.

@@ -33,6 +33,11 @@ impl Deletions {
         self.by_series.get(&id)
     }
 
+    /// The deleted ranges of all series.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SeriesId, &[Interval])> {
+        self.by_series.iter().map(|(&id, intervals)| (id, &**intervals))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_series.is_empty()
     }

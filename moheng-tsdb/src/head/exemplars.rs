@@ -176,6 +176,18 @@ impl ExemplarRing {
         }
     }
 
+    /// All exemplars with the labels of their series, in the order they came.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&Labels, &Exemplar)> {
+        let oldest = if self.slots.len() == self.limit {
+            self.next
+        } else {
+            0
+        };
+        let (newer, older) = self.slots.split_at_checked(oldest).unwrap_or_default();
+        let slots = older.iter().chain(newer);
+        slots.map(|slot| (&slot.labels, &slot.exemplar))
+    }
+
     /// The exemplars of a series, ascending.
     fn of(&self, chain: Chain) -> impl Iterator<Item = &Exemplar> {
         let mut position = chain.oldest;
@@ -269,6 +281,8 @@ mod tests {
                     None => expected.push((labels, vec![exemplar])),
                 }
             }
+            let in_order: Vec<_> = ring.in_order().map(|(labels, exemplar)| (labels.clone(), exemplar.clone())).collect();
+            prop_assert_eq!(&in_order, &all);
             let everything = Select::new(Vec::new(), i64::MIN, i64::MAX);
             prop_assert_eq!(ring.select(&[everything]), expected.clone());
             let stats = ring.stats();

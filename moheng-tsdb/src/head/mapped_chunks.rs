@@ -12,6 +12,7 @@ use crate::format::head_chunk_file::{
     CHUNK_OVERHEAD_BYTES_MAX, HEADER_BYTES, MappedChunk, header, put_chunk, read_chunk, stored_bytes,
 };
 use crate::format::names;
+use crate::format::snapshot_extent::FileExtent;
 use crate::storage::{Directory, File, MemoryDirectory, OpenMode, read_full};
 
 /// A file is ended before it grows beyond this.
@@ -56,6 +57,26 @@ pub(super) struct MappedFile {
     pub(super) size_bytes: AtomicU64,
     /// The newest timestamp of all chunks.
     pub(super) end_ms: AtomicI64,
+}
+
+impl MappedFile {
+    fn extent(&self) -> Result<FileExtent, Error> {
+        let size_bytes = self.size_bytes.load(Ordering::Relaxed);
+        Ok(FileExtent {
+            number: self.number,
+            size_bytes,
+            end_ms: self.end_ms.load(Ordering::Relaxed),
+            tail: self.tail(size_bytes)?,
+        })
+    }
+
+    /// The last four bytes before an offset.
+    fn tail(&self, offset: u64) -> Result<[u8; 4], Error> {
+        let mut tail = [0; 4];
+        read_full(&*self.file, &mut tail, offset.saturating_sub(4))
+            .map_err(Error::io(format!("reading {}", self.path)))?;
+        Ok(tail)
+    }
 }
 
 #[derive(Debug)]
@@ -118,6 +139,46 @@ impl MappedChunks {
     /// New files are numbered from this number.
     pub(crate) fn set_next_number(&self, next_number: u32) {
         self.writer().next_number = next_number;
+    }
+
+    /// The files as they are.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub(crate) fn extents(&self) -> Result<Vec<FileExtent>, Error> {
+        let files = Arc::clone(&self.files().files);
+        files.iter().map(|file| file.extent()).collect()
+    }
+
+    /// Says what is missing when not all these files are there as they were then, except those whose samples are all older than
+    /// `valid_from_ms`, which blocks hold.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub(crate) fn missing(
+        &self,
+        extents: &[FileExtent],
+        valid_from_ms: i64,
+    ) -> Result<Option<String>, Error> {
+        let files = self.files();
+        for extent in extents {
+            let path = names::head_chunk_file(extent.number);
+            let Ok(file) = files.file(extent.number) else {
+                if extent.end_ms < valid_from_ms {
+                    continue;
+                }
+                return Ok(Some(format!("{path} is gone")));
+            };
+            if file.size_bytes.load(Ordering::Relaxed) < extent.size_bytes {
+                return Ok(Some(format!("{path} is shorter than it was")));
+            }
+            if file.tail(extent.size_bytes)? != extent.tail {
+                return Ok(Some(format!("{path} is another one")));
+            }
+        }
+        Ok(None)
     }
 
     /// The size of all files in bytes.

@@ -36,6 +36,8 @@ pub(crate) struct FoundChunks {
     pub(crate) reference_max: u64,
     /// Where the files are not used any more from.
     pub(crate) damage: Option<MappedDamage>,
+    /// Whether chunks are left out whose samples only the log can divide between blocks and memory.
+    pub(crate) has_straddling: bool,
 }
 
 /// The first place that is not what it should be.
@@ -344,8 +346,10 @@ impl FoundChunks {
     /// Leaves out the chunks of series whose first one begins before `valid_from_ms`: a part of it is in blocks, and the log knows
     /// which.
     pub(super) fn without_straddling(mut self, valid_from_ms: i64) -> Self {
+        let before = self.by_reference.len();
         self.by_reference
             .retain(|_, chunks| chunks.first().is_none_or(|chunk| chunk.start_ms >= valid_from_ms));
+        self.has_straddling = self.by_reference.len() < before;
         self
     }
 }

@@ -1,13 +1,13 @@
 //! [`OpenExtra`]: an open chunk of histograms, or of floats with start timestamps. Most series never have one.
 
-use moheng_metrics::HistogramValue;
 use moheng_metrics::histogram::ResetHint;
+use moheng_metrics::{HistogramValue, SampleBuffer};
 
 use super::series::BLOCK_RANGE_MS;
 use crate::chunk::cut::{
     OpenChunk, TARGET_BYTES, TARGET_SAMPLES, is_full_of_histograms, plan_end_of_histograms, range_end_ms,
 };
-use crate::chunk::{Encoding, Fit, HistogramAppender, Xor2Appender, fingerprint};
+use crate::chunk::{ChunkError, Encoding, Fit, HistogramAppender, Xor2Appender, fingerprint};
 
 /// An open chunk with at least one sample.
 #[derive(Debug)]
@@ -73,6 +73,36 @@ impl OpenExtra {
             }
         };
         Self::new(chunk, timestamp_ms, value_bits(value))
+    }
+
+    /// Goes on with a chunk of anything but floats without start timestamps; `value_bits` are those of its newest sample.
+    pub(crate) fn resume(
+        encoding: Encoding,
+        chunk: &[u8],
+        (start_ms, value_bits): (i64, u64),
+    ) -> Result<Self, ChunkError> {
+        let has_starts = encoding.has_starts();
+        let chunk = match encoding {
+            Encoding::Xor | Encoding::Xor2 => {
+                let mut samples = SampleBuffer::new();
+                encoding.decode(chunk, &mut samples)?;
+                let floats = &samples.floats;
+                let mut appender = Xor2Appender::default();
+                for (index, (&timestamp_ms, &value)) in
+                    floats.timestamps_ms.iter().zip(&floats.values).enumerate()
+                {
+                    appender.push(timestamp_ms, floats.start_timestamp_ms(index), value);
+                }
+                ExtraChunk::Floats(appender)
+            }
+            Encoding::Histogram | Encoding::HistogramWithStarts => {
+                ExtraChunk::Integers(HistogramAppender::resume(chunk, has_starts)?)
+            }
+            Encoding::FloatHistogram | Encoding::FloatHistogramWithStarts => {
+                ExtraChunk::FloatHistograms(HistogramAppender::resume(chunk, has_starts)?)
+            }
+        };
+        Ok(Self::new(chunk, start_ms, value_bits))
     }
 
     fn new(chunk: ExtraChunk, start_ms: i64, value_bits: u64) -> Self {

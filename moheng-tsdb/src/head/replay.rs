@@ -4,21 +4,19 @@ use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError, RwLockWriteGuard};
 
 use foldhash::fast::FixedState;
-use moheng_metrics::{Exemplar, HistogramValue, Labels};
+use moheng_metrics::{HistogramValue, Labels};
 
-use super::exemplars::check_behind;
 use super::late_samples::{LateSample, LateValue};
 use super::open_extra::value_bits;
 use super::page::{Page, PageData, place};
 use super::replay_mapped::{MappedReplay, Verdict};
+use super::replay_snapshot::Restored;
 use super::series::{Series, Tail};
 use super::stats::add;
 use super::{FoundChunks, Head, SeriesId};
-use crate::block::Interval;
 use crate::format::DecodeError;
-use crate::format::wal_annotations::{read_exemplars, read_metadata};
 use crate::format::wal_histograms::read_histograms;
-use crate::format::wal_record::{RecordKind, read_deletions, read_series, record_kind};
+use crate::format::wal_record::{RecordKind, read_series, record_kind};
 use crate::format::wal_samples::{LoggedPlace, LoggedSample, read_samples, read_started_samples};
 
 /// References below this are looked up in an array; the log of a small server never leaves it.
@@ -30,14 +28,15 @@ const UNKNOWN: SeriesId = SeriesId::MAX;
 /// Rebuilds the head from the records of the log, in their order.
 #[derive(Debug)]
 pub(crate) struct Replay<'a> {
-    head: &'a Head,
+    pub(super) head: &'a Head,
     dense: Vec<SeriesId>,
     sparse: HashMap<u64, SeriesId, FixedState>,
-    mapped: MappedReplay,
-    reference_max: u64,
+    pub(super) mapped: MappedReplay,
+    pub(super) reference_max: u64,
     samples: Vec<LoggedSample>,
-    time_range: Option<(i64, i64)>,
-    counts: ReplayCounts,
+    pub(super) time_range: Option<(i64, i64)>,
+    pub(super) counts: ReplayCounts,
+    pub(super) restored: Restored,
 }
 
 /// What the log held.
@@ -51,6 +50,8 @@ pub(crate) struct ReplayCounts {
     pub(crate) unknown_references: u64,
     /// Exemplars, metadata and deletions of series that the log does not name.
     pub(crate) unknown_notes: u64,
+    /// Series of a chunk snapshot.
+    pub(crate) restored_series: u64,
     /// Samples that files of mapped chunks have.
     pub(crate) in_mapped_chunks: u64,
     pub(crate) mapped_chunks: u64,
@@ -73,6 +74,7 @@ impl Head {
             samples: Vec::new(),
             time_range: None,
             counts: ReplayCounts::default(),
+            restored: Restored::default(),
         }
     }
 }
@@ -187,8 +189,13 @@ impl Replay<'_> {
         Ok(())
     }
 
+    /// The series with a reference.
+    pub(super) fn find(&self, reference: u64) -> Option<SeriesId> {
+        find(&self.dense, &self.sparse, reference)
+    }
+
     fn add_late(&mut self, reference: u64, sample: LateSample) {
-        let page = find(&self.dense, &self.sparse, reference).and_then(|id| {
+        let page = self.find(reference).and_then(|id| {
             let (number, slot) = place(id);
             Some((self.head.pages().get(number).cloned()?, slot))
         });
@@ -273,7 +280,7 @@ impl Replay<'_> {
         read.and(found)
     }
 
-    fn add_all<V: Value>(&mut self, samples: impl Iterator<Item = Logged<V>>) {
+    pub(super) fn add_all<V: Value>(&mut self, samples: impl Iterator<Item = Logged<V>>) {
         let pages = self.head.pages();
         let valid_from_ms = self.head.valid_from_ms();
         let mut current: Option<OpenPage<'_>> = None;
@@ -328,64 +335,8 @@ impl Replay<'_> {
         self.time_range = (start_ms <= end_ms).then_some((start_ms, end_ms));
     }
 
-    fn deletions(&mut self, body: &[u8]) -> Result<(), DecodeError> {
-        let mut deletions = Vec::new();
-        read_deletions(body, &mut deletions)?;
-        self.head.notes.change_deletions(|known| {
-            for logged in deletions {
-                let interval = Interval {
-                    start_ms: logged.start_ms,
-                    end_ms: logged.end_ms,
-                };
-                match find(&self.dense, &self.sparse, logged.reference) {
-                    Some(id) => known.add(id, interval),
-                    None => self.counts.unknown_notes += 1,
-                }
-            }
-        });
-        Ok(())
-    }
-
-    fn exemplars(&mut self, body: &[u8]) -> Result<(), DecodeError> {
-        let mut exemplars = Vec::new();
-        read_exemplars(body, &mut exemplars)?;
-        let index = self.head.index();
-        let mut ring = self.head.notes.exemplars();
-        for logged in exemplars {
-            let Some(id) = find(&self.dense, &self.sparse, logged.reference) else {
-                self.counts.unknown_notes += 1;
-                continue;
-            };
-            let labels = index.build(id);
-            let exemplar = Exemplar {
-                labels: logged.labels,
-                value: logged.value,
-                timestamp_ms: Some(logged.timestamp_ms),
-            };
-            let before = ring.newest(&labels);
-            // Those out of order were refused when they were logged, too.
-            if before.is_none_or(|before| check_behind(before, logged.timestamp_ms, &exemplar) == Ok(true)) {
-                ring.push(&labels, logged.timestamp_ms, &exemplar);
-            }
-        }
-        Ok(())
-    }
-
-    fn metadata(&mut self, body: &[u8]) -> Result<(), DecodeError> {
-        let mut metadata = Vec::new();
-        read_metadata(body, &mut metadata)?;
-        let mut table = self.head.notes.metadata();
-        for logged in metadata {
-            match find(&self.dense, &self.sparse, logged.reference) {
-                Some(id) => table.set(id, &logged.metadata),
-                None => self.counts.unknown_notes += 1,
-            }
-        }
-        Ok(())
-    }
-
     /// Gives a series its chunks from files.
-    fn attach(&mut self, reference: u64, id: SeriesId) {
+    pub(super) fn attach(&mut self, reference: u64, id: SeriesId) {
         let chunks = self.mapped.take(reference);
         let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
             return;
@@ -412,7 +363,7 @@ impl Replay<'_> {
         }
     }
 
-    fn set_reference(&mut self, reference: u64, id: SeriesId) {
+    pub(super) fn set_reference(&mut self, reference: u64, id: SeriesId) {
         let (number, slot) = place(id);
         let page = self.head.pages().get(number).cloned();
         let is_first = page.is_some_and(|page| {
@@ -423,6 +374,11 @@ impl Replay<'_> {
             let mut aliases = self.head.aliases.lock().unwrap_or_else(PoisonError::into_inner);
             aliases.push((reference, id));
         }
+        self.name(reference, id);
+    }
+
+    /// Lets records find a series by a reference.
+    pub(super) fn name(&mut self, reference: u64, id: SeriesId) {
         if reference >= DENSE_REFERENCES {
             self.sparse.insert(reference, id);
             return;
@@ -449,14 +405,14 @@ fn find(dense: &[SeriesId], sparse: &HashMap<u64, SeriesId, FixedState>, referen
 }
 
 /// A sample from the log.
-struct Logged<V> {
-    place: LoggedPlace,
-    value_bits: u64,
-    value: V,
+pub(super) struct Logged<V> {
+    pub(super) place: LoggedPlace,
+    pub(super) value_bits: u64,
+    pub(super) value: V,
 }
 
 /// The value of a sample of either kind.
-trait Value: Copy {
+pub(super) trait Value: Copy {
     /// Adds the sample, which is later than all others of the series; returns whether that ended a chunk.
     fn push(self, series: &mut Series, timestamp_ms: i64, start_ms: i64) -> bool;
 }
@@ -475,14 +431,14 @@ impl Value for HistogramValue<'_> {
 }
 
 /// A page that stays locked while samples go to it.
-struct OpenPage<'a> {
-    number: usize,
-    data: RwLockWriteGuard<'a, PageData>,
+pub(super) struct OpenPage<'a> {
+    pub(super) number: usize,
+    pub(super) data: RwLockWriteGuard<'a, PageData>,
     _tails: MutexGuard<'a, Vec<Tail>>,
 }
 
 impl<'a> OpenPage<'a> {
-    fn new(number: usize, page: &'a Page) -> Self {
+    pub(super) fn new(number: usize, page: &'a Page) -> Self {
         let tails = page.tails();
         Self {
             number,

@@ -1,11 +1,11 @@
 //! [`Series`]: the samples of one series.
 
-use moheng_metrics::HistogramValue;
 use moheng_metrics::histogram::ResetHint;
+use moheng_metrics::{FloatColumns, HistogramValue};
 
 use super::open_extra::{OpenExtra, Pushed};
 use super::sealed::{SealedChunk, SealedData};
-use crate::chunk::cut::{OpenChunk, is_full_of_floats, plan_end_of_floats, range_end_ms};
+use crate::chunk::cut::{OpenChunk, PLANNED_SAMPLES, is_full_of_floats, plan_end_of_floats, range_end_ms};
 use crate::chunk::{Encoding, XorAppender};
 
 /// No chunk goes past a multiple of this, so that chunks never cross the borders of two-hour blocks.
@@ -188,6 +188,35 @@ impl Series {
         let extra = OpenExtra::with_histogram(timestamp_ms, start_ms, value, reset);
         self.extra = Some(Box::new(extra));
         is_next_chunk
+    }
+
+    /// Goes on with an open chunk of floats whose samples are `floats`, all of them later than those of the full chunks.
+    pub(crate) fn resume_floats(&mut self, open: XorAppender, floats: &FloatColumns) {
+        let times_ms = &floats.timestamps_ms;
+        let Some(&start_ms) = times_ms.first() else {
+            return;
+        };
+        self.open_start_ms = start_ms;
+        self.open_planned_end_ms = range_end_ms(start_ms, BLOCK_RANGE_MS);
+        // Planned when the next sample came.
+        let planned = usize::from(PLANNED_SAMPLES);
+        if let Some(&end_ms) = times_ms.get(planned - 1)
+            && times_ms.len() > planned
+        {
+            self.open_planned_end_ms = plan_end_of_floats(&OpenChunk {
+                start_ms,
+                end_ms,
+                sample_count: PLANNED_SAMPLES,
+                size_bytes: 0,
+                planned_end_ms: self.open_planned_end_ms,
+            });
+        }
+        self.open = open;
+    }
+
+    /// Goes on with an open chunk of anything else, later than the full chunks.
+    pub(crate) fn resume_extra(&mut self, extra: OpenExtra) {
+        self.extra = Some(Box::new(extra));
     }
 
     /// Adds full chunks from files, ascending by time, and returns how many found no room because they overlap others.

@@ -4,26 +4,21 @@
 //! there and goes on with segment N + 1.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::Arc;
 
 use super::files::{LogFiles, SegmentFile};
 use super::reader::{SegmentEvent, SegmentReader};
+use super::record_files::{SegmentsWriter, WRITE_BYTES};
 use super::repair::set_aside;
 use crate::Error;
 use crate::format::DecodeError;
 use crate::format::names;
 use crate::format::wal_annotations::{ExemplarsEncoder, put_metadata, read_exemplars, read_metadata};
 use crate::format::wal_histograms::{HistogramsEncoder, read_histograms};
-use crate::format::wal_page::{Compression, write_record};
 use crate::format::wal_record::{
     RecordKind, put_deletion, put_series, read_deletions, read_series, record_kind,
 };
 use crate::format::wal_samples::{SamplesEncoder, StartedSamplesEncoder, read_samples, read_started_samples};
-use crate::storage::{Directory, File, OpenMode, list_or_empty, remove_tree};
-
-/// Framed records are written when they are this many bytes.
-const WRITE_BYTES: usize = 1 << 20;
+use crate::storage::{Directory, list_or_empty, remove_tree};
 
 /// What of a log is still needed.
 pub(crate) struct Keep<'a> {
@@ -71,17 +66,7 @@ pub(crate) fn write_checkpoint(
     }
     remove_tree(directory, &temporary).map_err(fail())?;
     directory.create_directory(&temporary).map_err(fail())?;
-    let mut writer = CheckpointWriter {
-        directory,
-        path: temporary.clone(),
-        segment_bytes,
-        file: None,
-        next_number: 0,
-        written: 0,
-        framed: Vec::new(),
-        encoder: snap::raw::Encoder::new(),
-        total_bytes: 0,
-    };
+    let mut writer = SegmentsWriter::new(directory, &temporary, segment_bytes);
     let mut filter = Filter {
         keep,
         metadata: BTreeMap::new(),
@@ -100,8 +85,7 @@ pub(crate) fn write_checkpoint(
         }
     }
     writer.record(&metadata).map_err(fail())?;
-    writer.finish().map_err(fail())?;
-    filter.counts.size_bytes = writer.total_bytes;
+    filter.counts.size_bytes = writer.finish().map_err(fail())?;
     directory
         .rename(&temporary, &path)
         .and_then(|()| directory.sync_directory(names::WAL))
@@ -154,7 +138,7 @@ fn copy_segment(
     directory: &dyn Directory,
     segment: &SegmentFile,
     filter: &mut Filter<'_>,
-    writer: &mut CheckpointWriter<'_>,
+    writer: &mut SegmentsWriter<'_>,
 ) -> Result<(), Error> {
     let fail = || Error::io(format!("reading {}", segment.path));
     let mut reader = SegmentReader::open(directory, &segment.path, u64::MAX).map_err(fail())?;
@@ -170,8 +154,12 @@ fn copy_segment(
     loop {
         match reader.next_event().map_err(fail())? {
             SegmentEvent::Record(record) => match filter.record(record) {
-                Ok(Kept::All) => writer.record(record).map_err(Error::io(writer.path.clone()))?,
-                Ok(Kept::Part(part)) => writer.record(&part).map_err(Error::io(writer.path.clone()))?,
+                Ok(Kept::All) => writer
+                    .record(record)
+                    .map_err(Error::io(writer.path().to_owned()))?,
+                Ok(Kept::Part(part)) => writer
+                    .record(&part)
+                    .map_err(Error::io(writer.path().to_owned()))?,
                 Err(error) => {
                     filter.counts.damages += 1;
                     damage(error.to_string())?;
@@ -320,67 +308,6 @@ impl Filter<'_> {
             encoder.push(one.reference, one.timestamp_ms, one.value, &one.labels);
         }
         Ok(Kept::new(encoder.record().to_vec(), all - exemplars.len()))
-    }
-}
-
-/// Writes the segments of a checkpoint.
-struct CheckpointWriter<'a> {
-    directory: &'a dyn Directory,
-    path: String,
-    segment_bytes: u64,
-    file: Option<Arc<dyn File>>,
-    next_number: u32,
-    /// In the current segment, with what is framed.
-    written: u64,
-    framed: Vec<u8>,
-    encoder: snap::raw::Encoder,
-    total_bytes: u64,
-}
-
-impl CheckpointWriter<'_> {
-    /// Adds a record; an empty one is nothing.
-    fn record(&mut self, record: &[u8]) -> io::Result<()> {
-        if record.is_empty() {
-            return Ok(());
-        }
-        if self.file.is_none() || self.written >= self.segment_bytes {
-            self.finish()?;
-            let path = format!("{}/{:08}", self.path, self.next_number);
-            self.file = Some(self.directory.open(&path, OpenMode::Create)?);
-            self.next_number += 1;
-            self.written = 0;
-        }
-        let packed = self.encoder.compress_vec(record).map_err(io::Error::other)?;
-        let before = self.framed.len();
-        if packed.len() < record.len() {
-            write_record(&packed, Compression::Snappy, self.written, &mut self.framed);
-        } else {
-            write_record(record, Compression::None, self.written, &mut self.framed);
-        }
-        let added = (self.framed.len() - before) as u64;
-        self.written += added;
-        self.total_bytes += added;
-        if self.framed.len() >= WRITE_BYTES {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if let Some(file) = &self.file {
-            file.append(&self.framed)?;
-            self.framed.clear();
-        }
-        Ok(())
-    }
-
-    /// Makes everything added durable.
-    fn finish(&mut self) -> io::Result<()> {
-        self.flush()?;
-        if let Some(file) = self.file.take() {
-            file.sync()?;
-        }
-        self.directory.sync_directory(&self.path)
     }
 }
 

@@ -64,13 +64,23 @@ impl LogFiles {
         Ok(files)
     }
 
+    /// The number of the newest checkpoint.
+    pub(crate) fn checkpoint_number(&self) -> Option<u32> {
+        let parent = self
+            .checkpoint
+            .first()
+            .map(|segment| crate::storage::parent(&segment.path));
+        names::checkpoint_number(parent?.rsplit('/').next()?)
+    }
+
     /// Checkpoint first, then the segments.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &SegmentFile> {
         self.checkpoint.iter().chain(&self.segments)
     }
 }
 
-fn segments_in(directory: &dyn Directory, path: &str) -> io::Result<Vec<SegmentFile>> {
+/// The segments in a directory, ascending.
+pub(crate) fn segments_in(directory: &dyn Directory, path: &str) -> io::Result<Vec<SegmentFile>> {
     let mut segments: Vec<SegmentFile> = directory_entries(directory, path)?
         .filter(|(_, is_directory, _)| !is_directory)
         .filter_map(|(name, _, size_bytes)| {
@@ -115,6 +125,12 @@ mod tests {
         assert_eq!(numbers(&files.segments), segments, "{paths:?}");
         assert_eq!(files.missing, missing, "{paths:?}");
         assert_eq!(files.next_number, next, "{paths:?}");
+        let has_checkpoint = paths.iter().any(|path| path.contains("checkpoint.00000004/0"));
+        assert_eq!(
+            files.checkpoint_number(),
+            has_checkpoint.then_some(4),
+            "{paths:?}"
+        );
     }
 
     #[test]

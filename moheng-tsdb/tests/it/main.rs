@@ -12,6 +12,8 @@ mod block_histograms;
 #[cfg(test)]
 mod blocks;
 #[cfg(test)]
+mod chunk_snapshot;
+#[cfg(test)]
 mod compaction;
 #[cfg(test)]
 mod contract;

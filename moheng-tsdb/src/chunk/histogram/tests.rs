@@ -332,7 +332,12 @@ fn content(layout: &HistogramLayout, positive: &[f64], negative: &[f64]) -> Vec<
 fn check_samples<C: Count>(samples: &[Sample<C>], has_starts: bool) {
     let mut appender = HistogramAppender::<C>::new(ResetHint::Unknown, has_starts);
     let mut chunks = Vec::new();
-    for (time, start, sample) in samples {
+    for (index, (time, start, sample)) in samples.iter().enumerate() {
+        if index % 3 == 1 {
+            let chunk = chunk_of(&appender);
+            appender = HistogramAppender::resume(&chunk, has_starts).unwrap();
+            assert_eq!(chunk_of(&appender), chunk);
+        }
         if let Fit::NewChunk(reset) = appender.fit(sample) {
             chunks.push(chunk_of(&appender));
             appender.restart(reset);

@@ -194,6 +194,31 @@ proptest! {
     }
 
     #[test]
+    fn an_appender_goes_on_with_a_chunk(steps in prop::collection::vec((any_delta(), any_value()), 1..150), at in 0_usize..150) {
+        let mut time = 0;
+        let samples: Vec<(i64, f64)> = steps.iter().map(|&(delta, value)| {
+            time += delta;
+            (time, value)
+        }).collect();
+        let (before, after) = samples.split_at(at.min(samples.len()));
+        let mut floats = FloatColumns::default();
+        let chunk = if before.is_empty() { vec![0, 0] } else { encode(before) };
+        let mut appender = XorAppender::resume(&chunk, &mut floats).unwrap();
+        prop_assert_eq!(floats.len(), before.len());
+        prop_assert_eq!(usize::from(appender.sample_count()), before.len());
+        for &(time, value) in after {
+            appender.push(time, value);
+        }
+        prop_assert_eq!((appender.end_ms(), appender.value_bits()), samples.last().map(|&(time, value)| (time, value.to_bits())).unwrap());
+        let mut again = Vec::new();
+        appender.write_to(&mut again);
+        let exact: Vec<_> = samples.iter().map(|&(time, value)| (time, value.to_bits())).collect();
+        prop_assert_eq!(decode_all(&again).unwrap(), exact);
+        // Only behind a window of all bits another one is begun.
+        prop_assert!(again.len() <= encode(&samples).len() + 2);
+    }
+
+    #[test]
     fn extreme_timestamps(a in any::<i64>(), b in any::<i64>(), c in any::<i64>()) {
         let mut times = [a, b, c];
         times.sort_unstable();
