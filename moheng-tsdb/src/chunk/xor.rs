@@ -58,8 +58,12 @@ impl XorAppender {
         else {
             return Ok(Self::default());
         };
-        // A window of all bits may also be none.
-        let has_window = previous.leading_zeros + previous.trailing_zeros > 0;
+        // The first value that differs brings a window.
+        let first_bits = floats.values.first().map(|value| value.to_bits());
+        let has_window = floats
+            .values
+            .iter()
+            .any(|value| Some(value.to_bits()) != first_bits);
         Ok(Self {
             writer: BitWriter::resume(content, position),
             timestamp_ms,

@@ -250,7 +250,7 @@ impl Shared {
         }
         let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = self.clock.monotonic();
-        match self.write_snapshot() {
+        match self.write_chunk_snapshot() {
             Ok(None) => {}
             Ok(Some(snapshot)) => {
                 let duration = self.clock.monotonic().saturating_sub(begin);
@@ -262,7 +262,7 @@ impl Shared {
         }
     }
 
-    fn write_snapshot(&self) -> Result<Option<ChunkSnapshot>, Error> {
+    fn write_chunk_snapshot(&self) -> Result<Option<ChunkSnapshot>, Error> {
         let Some(snapshot) = self.next_snapshot()? else {
             return Ok(None);
         };

@@ -1,12 +1,15 @@
 //! What is kept, what is left out, and what a crash or a full disk leaves.
 
+use std::sync::Arc;
+
 use moheng_metrics::histogram::{HistogramLayout, IntegerHistogram};
 use moheng_metrics::{HistogramValue, Labels, Metadata};
 
 use super::*;
+use crate::format::wal_page::{Compression, write_record};
 use crate::format::wal_record::{LoggedDeletion, LoggedMappedChunk, put_mapped_chunk};
 use crate::format::wal_samples::{LoggedPlace, LoggedSample};
-use crate::storage::{Fault, FaultDirectory, MemoryDirectory};
+use crate::storage::{Fault, FaultDirectory, MemoryDirectory, OpenMode};
 
 fn samples(list: &[(u64, i64)]) -> Vec<u8> {
     let mut encoder = SamplesEncoder::default();
