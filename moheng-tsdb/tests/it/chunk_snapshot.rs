@@ -453,10 +453,7 @@ fn a_crash_at_any_operation_keeps_all() {
 
 #[test]
 fn a_full_disk_or_an_error_at_any_operation_loses_nothing() {
-    for (fault, is_lasting) in [
-        (Fault::Full, true),
-        (Fault::Io, false),
-    ] {
+    for (fault, is_lasting) in [(Fault::Full, true), (Fault::Io, false)] {
         for at in 0.. {
             let memory = MemoryDirectory::new();
             let faults = FaultDirectory::new(Arc::new(memory.clone()));
