@@ -61,7 +61,7 @@ mod settings;
 mod stats;
 mod wal;
 
-pub use db::{Compacted, Db, DbBuilder, DeletedSeries};
+pub use db::{Compacted, Db, DbBuilder, DeletedSeries, ImportOptions, ReloadedBlocks};
 pub use error::Error;
 pub use settings::{Limits, Settings, WalSync};
 pub use stats::{

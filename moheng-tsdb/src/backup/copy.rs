@@ -11,14 +11,13 @@ use crate::storage::{Directory, OpenMode};
 /// How much is copied at once.
 const COPY_BYTES: usize = 1 << 20;
 
-/// The CRC-32C of the first `size_bytes` bytes of a file.
+/// The CRC-32C of all that a reader reads of a file.
 ///
 /// # Errors
 ///
 /// When it cannot be read, or is shorter.
-pub(super) fn checksum_file(directory: &dyn Directory, path: &str, size_bytes: u64) -> Result<u32, Error> {
+pub(super) fn checksum_all(reader: SnapshotReader, path: &str) -> Result<u32, Error> {
     let mut checksum = Checksum::new();
-    let reader = SnapshotReader::open(directory, path, size_bytes)?;
     read_all(reader, path, |bytes| {
         checksum.update(bytes);
         Ok(())

@@ -34,6 +34,6 @@ mod snapshot;
 
 pub use manifest::{Manifest, ManifestFile};
 pub use restore::{read_manifest, restore, verify};
+pub(crate) use scan::pin;
 pub use scan::read_directory;
-pub(crate) use scan::scan;
 pub use snapshot::{Snapshot, SnapshotReader};

@@ -1,6 +1,6 @@
 //! Verifying and restoring a backup.
 
-use super::copy::{check_checksum, checksum_file, copy_files};
+use super::copy::{check_checksum, checksum_all, copy_files};
 use super::manifest::{Manifest, ManifestFile};
 use super::scan::{Counter, list_files};
 use super::snapshot::{SnapshotReader, refuse_non_empty};
@@ -65,9 +65,14 @@ pub fn verify(backup: &dyn Directory) -> Result<Manifest, Error> {
                 file.size_bytes
             )));
         }
-        check_checksum(file, checksum_file(backup, &file.path, file.size_bytes)?)?;
+        let reader = SnapshotReader::open(backup, &file.path, file.size_bytes)?;
+        check_checksum(file, checksum_all(reader, &file.path)?)?;
         if let Some(segment) = segment {
-            counter.count(backup, segment)?;
+            let opened = backup.open(&segment.path, OpenMode::Read);
+            counter.count(
+                opened.map_err(Error::io(format!("opening {}", segment.path)))?,
+                segment,
+            )?;
         }
     }
     let is_extra = |path: &&String| manifest.files.iter().all(|file| file.path != **path);

@@ -1,30 +1,68 @@
 //! [`Snapshot`]: a point of a data directory that can be copied while the directory goes on.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
 
 use super::copy::copy_files;
 use super::manifest::{Manifest, ManifestFile};
 use crate::Error;
 use crate::format::names;
 use crate::storage::{
-    Directory, File, MemoryDirectory, OpenMode, list_or_empty, read_full, write_atomically,
+    Directory, File, MemoryDirectory, OpenMode, list_or_empty, read_full, read_to_end, write_atomically,
 };
 
-/// A point of a data directory: which files, and how much of each.
+/// A file that is copied into memory may be this long.
+const COPIED_BYTES_MAX: u64 = 1 << 30;
+
+/// A point of a data directory: which files, and how much of each. Its files stay open, so that it can be read to the end even when
+/// the database, or another process, removes them meanwhile; their space is given back after that.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    directory: Arc<dyn Directory>,
-    /// Copies of the files of blocks that deletions replace.
-    kept: MemoryDirectory,
+    files: Arc<PinnedFiles>,
     manifest: Manifest,
 }
 
+/// The files of a snapshot, by their paths. They stay open, so that they can be read whatever happens to their names.
+#[derive(Debug, Default)]
+pub(super) struct PinnedFiles(HashMap<String, Arc<dyn File>, FixedState>);
+
+impl PinnedFiles {
+    /// Opens a file.
+    pub(super) fn open(&mut self, directory: &dyn Directory, path: &str) -> Result<(), Error> {
+        let file = directory.open(path, OpenMode::Read);
+        let file = file.map_err(Error::io(format!("opening {path}")))?;
+        self.0.insert(path.to_owned(), file);
+        Ok(())
+    }
+
+    /// Copies a file that may be replaced into memory, and returns its size in bytes.
+    pub(super) fn copy(&mut self, directory: &dyn Directory, path: &str) -> Result<u64, Error> {
+        let fail = || Error::io(format!("reading {path}"));
+        let content = read_to_end(directory, path, COPIED_BYTES_MAX).map_err(fail())?;
+        let copy = MemoryDirectory::new().open(names::MANIFEST, OpenMode::Create);
+        let copy = copy.map_err(fail())?;
+        copy.append(&content).map_err(fail())?;
+        self.0.insert(path.to_owned(), copy);
+        Ok(content.len() as u64)
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Arc<dyn File>, Error> {
+        let missing = || Error::Invalid(format!("{path} does not belong to the snapshot"));
+        self.0.get(path).map(Arc::clone).ok_or_else(missing)
+    }
+
+    pub(super) fn reader(&self, path: &str, size_bytes: u64) -> Result<SnapshotReader, Error> {
+        Ok(SnapshotReader::new(self.get(path)?, path, size_bytes))
+    }
+}
+
 impl Snapshot {
-    pub(super) fn new(directory: Arc<dyn Directory>, kept: MemoryDirectory, manifest: Manifest) -> Self {
+    pub(super) fn new(files: PinnedFiles, manifest: Manifest) -> Self {
         Self {
-            directory,
-            kept,
+            files: Arc::new(files),
             manifest,
         }
     }
@@ -38,14 +76,9 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When it cannot be opened: another process that owns the directory may have removed it meanwhile.
+    /// When it does not belong to the snapshot.
     pub fn open_file(&self, file: &ManifestFile) -> Result<SnapshotReader, Error> {
-        let directory: &dyn Directory = if is_replaced(&file.path) {
-            &self.kept
-        } else {
-            &*self.directory
-        };
-        SnapshotReader::open(directory, &file.path, file.size_bytes)
+        self.files.reader(&file.path, file.size_bytes)
     }
 
     /// Writes the snapshot as a backup into a directory that holds none, the manifest last.
@@ -88,14 +121,18 @@ pub struct SnapshotReader {
 
 impl SnapshotReader {
     pub(super) fn open(directory: &dyn Directory, path: &str, size_bytes: u64) -> Result<Self, Error> {
-        Ok(Self {
-            file: directory
-                .open(path, OpenMode::Read)
-                .map_err(Error::io(format!("opening {path}")))?,
+        let file = directory.open(path, OpenMode::Read);
+        let file = file.map_err(Error::io(format!("opening {path}")))?;
+        Ok(Self::new(file, path, size_bytes))
+    }
+
+    fn new(file: Arc<dyn File>, path: &str, size_bytes: u64) -> Self {
+        Self {
+            file,
             path: path.to_owned(),
             position: 0,
             size_bytes,
-        })
+        }
     }
 
     /// How many bytes there are in all.

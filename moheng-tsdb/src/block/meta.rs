@@ -102,7 +102,7 @@ impl BlockMeta {
         self.start_ms < other.end_ms && other.start_ms < self.end_ms
     }
 
-    pub(super) fn write(&self, directory: &dyn Directory, block: &str) -> Result<(), Error> {
+    pub(crate) fn write(&self, directory: &dyn Directory, block: &str) -> Result<(), Error> {
         write_json(directory, &names::block_meta(block), &self.to_json())
     }
 

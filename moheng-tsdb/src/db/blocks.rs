@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use moheng_metrics::{Select, SeriesCursor, SourceError};
 
+use super::import::ReloadedBlocks;
 use super::late::FROM_OUT_OF_ORDER;
 use super::quarantine::open_blocks;
 use crate::block::{Block, BlockMeta, BlockSet, Ulid, remove_block};
@@ -147,6 +148,31 @@ impl Blocks {
             (meta.start_ms, meta.ulid)
         });
         *current = Arc::new(BlockSet::new(blocks));
+    }
+
+    /// Takes in blocks that are not there yet, and takes out those that are not among them.
+    pub(super) fn update(&self, found: Vec<Block>) -> ReloadedBlocks {
+        let current = self.current();
+        let leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_in = |blocks: &[Block], ulid| blocks.iter().any(|block| block.meta().ulid == ulid);
+        let gone: Vec<Ulid> = current
+            .blocks()
+            .iter()
+            .map(|block| block.meta().ulid)
+            .filter(|ulid| !is_in(&found, *ulid))
+            .collect();
+        let new: Vec<Block> = found
+            .into_iter()
+            .filter(|block| !is_in(current.blocks(), block.meta().ulid))
+            .filter(|block| !leftovers.contains(&block.meta().ulid))
+            .collect();
+        let reloaded = ReloadedBlocks {
+            added: new.len() as u64,
+            removed: gone.len() as u64,
+        };
+        drop(leftovers);
+        self.change(&gone, new);
+        reloaded
     }
 
     /// Whether some block covers a part of the selected range.

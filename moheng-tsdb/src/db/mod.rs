@@ -5,6 +5,7 @@ mod builder;
 mod chunk_snapshot;
 mod compaction;
 mod delete;
+mod import;
 mod late;
 mod notes;
 mod open;
@@ -28,6 +29,7 @@ pub use builder::DbBuilder;
 use chunk_snapshot::Snapshots;
 pub use compaction::Compacted;
 pub use delete::DeletedSeries;
+pub use import::{ImportOptions, ReloadedBlocks};
 pub(crate) use late::LogEnds;
 pub(crate) use open::refuse_unsupported;
 use reserve::Reserve;
@@ -111,6 +113,19 @@ impl Db {
         Self::builder(Arc::new(directory)).settings(settings).open()
     }
 
+    /// Opens the directory in `path` only to read, whoever writes to it: no lock is taken and nothing is changed. What is damaged is left
+    /// out, and [`Db::stats`] names it. [`Db::reload_blocks`] notices new blocks; samples that are appended later are not seen.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such directory, it holds something this version cannot read, or the disk fails.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let directory =
+            RealDirectory::open(path).map_err(Error::io(format!("opening {}", path.display())))?;
+        Self::builder(Arc::new(directory)).read_only(true).open()
+    }
+
     /// A builder that opens the database in `directory`, for a clock, a storage or a mode of your own.
     pub fn builder(directory: Arc<dyn Directory>) -> DbBuilder {
         DbBuilder::new(directory)
@@ -175,16 +190,22 @@ impl Db {
     }
 
     /// A consistent point of the running database, to be copied while it goes on: all batches that were appended
-    /// before, whole. What it covers is durable.
+    /// before, whole. What it covers is durable, and stays readable through it whatever is compacted or removed meanwhile. Waits for a
+    /// running compaction.
     ///
     /// # Errors
     ///
     /// When the disk fails.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let shared = &self.shared;
-        let end = shared.log_ends();
-        shared.logs().try_for_each(Wal::sync)?;
-        backup::scan(Arc::clone(&shared.directory), end, &*shared.clock)
+        let pinned = {
+            // Nobody removes files until they are open.
+            let _alone = shared.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+            let end = shared.log_ends();
+            shared.logs().try_for_each(Wal::sync)?;
+            backup::pin(&*shared.directory, end)?
+        };
+        pinned.into_snapshot(&*shared.clock)
     }
 
     /// Decodes every chunk in memory and checks that the label index fits the series, and re-reads every block: checksums,

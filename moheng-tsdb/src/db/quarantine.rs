@@ -9,6 +9,9 @@ use crate::format::names;
 use crate::storage::Directory;
 use crate::{DamagedBlock, Error};
 
+/// How often to look again when another process moves blocks meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// Opens the blocks. Of blocks that another one was made of only that one counts, unless it is damaged.
 ///
 /// # Errors
@@ -18,8 +21,24 @@ pub(super) fn open_blocks(
     directory: &Arc<dyn Directory>,
     is_read_only: bool,
 ) -> Result<(Vec<Block>, Vec<DamagedBlock>), Error> {
+    let mut attempt = 1;
+    loop {
+        match open_listed(directory, is_read_only)? {
+            // Another process joins blocks meanwhile: what it made of them is there by now.
+            (_, _, true) if attempt < ATTEMPTS => attempt += 1,
+            (blocks, damaged, _) => return Ok((blocks, damaged)),
+        }
+    }
+}
+
+/// Also says whether a block has gone since the directory was listed, which happens only when another process writes to it.
+fn open_listed(
+    directory: &Arc<dyn Directory>,
+    is_read_only: bool,
+) -> Result<(Vec<Block>, Vec<DamagedBlock>, bool), Error> {
     let mut listing = list_blocks(&**directory)?;
     let mut damaged = Vec::new();
+    let mut has_gone = false;
     for (name, error) in std::mem::take(&mut listing.damaged) {
         damaged.push(if is_missing(&error) {
             // Perhaps it is still being copied here: what is not described is no block yet.
@@ -50,9 +69,13 @@ pub(super) fn open_blocks(
         });
         let Some((ulid, error)) = failed else {
             let sorted = listing.blocks.iter().filter_map(|meta| open.remove(&meta.ulid));
-            return Ok((sorted.collect(), damaged));
+            return Ok((sorted.collect(), damaged, has_gone));
         };
-        damaged.push(set_aside(&**directory, &ulid.to_string(), error, is_read_only)?);
+        if is_read_only && is_gone(&**directory, &ulid.to_string()) {
+            has_gone = true;
+        } else {
+            damaged.push(set_aside(&**directory, &ulid.to_string(), error, is_read_only)?);
+        }
         // Those that it was made of may still be there, and count again.
         listing.blocks.retain(|meta| meta.ulid != ulid);
     }
@@ -94,6 +117,12 @@ fn leave_out(block: &str, error: &Error) -> DamagedBlock {
         reason: error.to_string(),
         quarantine: None,
     }
+}
+
+/// Whether there is no such directory any more.
+fn is_gone(directory: &dyn Directory, block: &str) -> bool {
+    let listed = directory.list(block);
+    listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn is_missing(error: &Error) -> bool {

@@ -15,7 +15,7 @@ const COPY_BYTES: usize = 1 << 20;
 /// Whatever the system says; a part of the copy may be there.
 pub(crate) fn link_or_copy(directory: &dyn Directory, from: &str, to: &str) -> io::Result<()> {
     match directory.hard_link(from, to) {
-        Err(error) if can_be_copied(error.kind()) => copy(directory, from, to),
+        Err(error) if can_be_copied(error.kind()) => copy_file(directory, from, directory, to),
         outcome => outcome,
     }
 }
@@ -31,9 +31,19 @@ fn can_be_copied(kind: io::ErrorKind) -> bool {
     )
 }
 
-fn copy(directory: &dyn Directory, from: &str, to: &str) -> io::Result<()> {
-    let source = directory.open(from, OpenMode::Read)?;
-    let target = directory.open(to, OpenMode::Create)?;
+/// Copies a file into a new one and makes its content durable.
+///
+/// # Errors
+///
+/// Whatever the system says; a part of the copy may be there.
+pub(crate) fn copy_file(
+    from: &dyn Directory,
+    path: &str,
+    to: &dyn Directory,
+    target: &str,
+) -> io::Result<()> {
+    let source = from.open(path, OpenMode::Read)?;
+    let target = to.open(target, OpenMode::Create)?;
     let mut buffer = vec![0; COPY_BYTES];
     let mut offset = 0;
     loop {

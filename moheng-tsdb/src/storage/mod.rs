@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub(crate) use appender::Appender;
 pub(crate) use blob::{Blob, Window, split_offset};
-pub(crate) use copy::link_or_copy;
+pub(crate) use copy::{copy_file, link_or_copy};
 #[cfg(feature = "testing")]
 pub use fault::{Fault, FaultDirectory, Injection};
 pub use memory::MemoryDirectory;

@@ -47,7 +47,11 @@ pub(crate) struct SegmentReader {
 impl SegmentReader {
     /// Reads the first `limit_bytes` bytes of a segment.
     pub(crate) fn open(directory: &dyn Directory, path: &str, limit_bytes: u64) -> io::Result<Self> {
-        let file = directory.open(path, OpenMode::Read)?;
+        Self::from_file(directory.open(path, OpenMode::Read)?, limit_bytes)
+    }
+
+    /// As [`SegmentReader::open`], of a file that is open.
+    pub(crate) fn from_file(file: Arc<dyn File>, limit_bytes: u64) -> io::Result<Self> {
         let limit_bytes = limit_bytes.min(file.size_bytes()?);
         Ok(Self {
             file,

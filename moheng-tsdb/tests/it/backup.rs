@@ -56,6 +56,42 @@ fn a_snapshot_of_a_running_database_is_what_it_held() {
 }
 
 #[test]
+fn what_is_removed_meanwhile_is_in_the_backup_all_the_same() {
+    let directory = MemoryDirectory::new();
+    let db = open(Arc::new(directory.clone()), WalSync::Os);
+    let fill = |hours: std::ops::Range<i64>| {
+        for step in hours.start * 20..hours.end * 20 {
+            let value = |series: usize| (step * 7919 % 1013) as f64 * 0.1 + series as f64;
+            let sample = |series| (series, step * 180_000, value(series));
+            let samples: Vec<_> = (0..50).map(sample).collect();
+            append(&db, &samples);
+            if step % 40 == 39 {
+                db.compact().unwrap();
+            }
+        }
+    };
+    fill(0..8);
+    let before = content(&db);
+    let snapshot = db.snapshot().unwrap();
+    let foreign = backup::read_directory(Arc::new(directory.clone()), &SystemClock::new()).unwrap();
+    let is_gone = |path: &str| directory.files().iter().all(|(found, _)| found != path);
+    fill(8..40);
+    db.delete(&[], 0, 3_600_000).unwrap();
+    db.clean_tombstones().unwrap();
+    for (snapshot, is_own) in [(snapshot, true), (foreign, false)] {
+        let files = &snapshot.manifest().files;
+        for part in ["/index", "/chunks/000001", "/meta.json", "wal/00000000"] {
+            let removed = |path: &String| path.contains(part) && is_gone(path);
+            assert!(files.iter().any(|file| removed(&file.path)), "{part}: {files:?}");
+        }
+        let destination = MemoryDirectory::new();
+        snapshot.write_to(&destination).unwrap();
+        backup::verify(&destination).unwrap();
+        assert_eq!(restored(&destination), before, "{is_own}");
+    }
+}
+
+#[test]
 fn a_directory_is_read_without_its_lock_while_it_is_written() {
     let directory = Arc::new(MemoryDirectory::new());
     let db = open(directory.clone(), WalSync::Os);

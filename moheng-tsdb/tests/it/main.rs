@@ -30,6 +30,8 @@ mod golden;
 #[cfg(test)]
 mod histograms;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod late;
 #[cfg(test)]
 mod mapped;
