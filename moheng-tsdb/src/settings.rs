@@ -43,6 +43,9 @@ pub struct Settings {
     /// How much older than the newest sample of all series a sample may be, in milliseconds, when its series has newer ones. 0,
     /// the default: each series must be in order. [`Db::set_out_of_order_window_ms`](crate::Db::set_out_of_order_window_ms)
     /// changes it later.
+    ///
+    /// Where a series has several samples with the same timestamp, the one that came in order counts, and of late ones the first;
+    /// the youngest late samples of a series refuse another value for their timestamps.
     pub out_of_order_window_ms: i64,
     /// Room that a file of this size keeps for the day when the disk is full, in bytes. When a write finds no room the file is removed
     /// and appends are refused, so that compaction, retention and deletions have room to work; when twice this is free the file comes

@@ -8,6 +8,9 @@ use crate::format::names;
 use crate::format::ulid::Ulid;
 use crate::storage::{Directory, read_to_end, write_atomically};
 
+/// The hint of blocks that were written from late samples.
+pub(crate) const FROM_OUT_OF_ORDER: &str = "from-out-of-order";
+
 /// What a block says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,6 +98,11 @@ impl BlockMeta {
             )));
         }
         Self::from_json(&json).map_err(|message| Error::Corrupt { path, message })
+    }
+
+    /// Whether it was written from late samples only, so that it says nothing about where memory begins.
+    pub fn is_late(&self) -> bool {
+        self.hints.iter().any(|hint| hint == FROM_OUT_OF_ORDER)
     }
 
     /// Whether some millisecond is covered by both.

@@ -41,6 +41,7 @@ pub use crate::format::ulid::Ulid;
 pub(crate) use chunk_files::ChunkReader;
 pub(crate) use encode::{EncodedChunk, OwnedSample, SampleEncoder, SampleValue, decode_exactly};
 pub use listing::{BlockListing, list_blocks, remove_block, remove_temporary};
+pub(crate) use meta::FROM_OUT_OF_ORDER;
 pub use meta::{BlockMeta, BlockParent, BlockStats};
 pub use reader::Block;
 pub(crate) use reader::Deleted;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use moheng_metrics::{Matcher, Select, SeriesCursor, SeriesSource, SourceError};
+use moheng_metrics::{Labels, Matcher, Select, SeriesCursor, SeriesSource, SourceError};
 
 use super::chunk_files::ChunkFiles;
 use super::meta::{self, BlockMeta};
@@ -125,6 +125,22 @@ impl Block {
             json.stats.num_tombstones = total;
         })?;
         Ok(count)
+    }
+
+    /// The deleted ranges of the series that all matchers match.
+    pub(crate) fn deleted_of(&self, matchers: &[Matcher]) -> Result<Vec<(Labels, Interval)>, Error> {
+        let tombstones = self.tombstones();
+        let mut reader = SeriesReader::new(Arc::clone(self.index()));
+        let mut found = Vec::new();
+        for series in matching(self.index(), matchers)? {
+            let Some(intervals) = tombstones.of(u64::from(series)) else {
+                continue;
+            };
+            reader.read(series)?;
+            let labels = reader.labels()?;
+            found.extend(intervals.iter().map(|interval| (labels.clone(), *interval)));
+        }
+        Ok(found)
     }
 
     /// Marks the block as one that is not to be compacted, because that failed.

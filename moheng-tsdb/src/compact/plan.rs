@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::block::{BlockMeta, Ulid};
+use crate::block::{BlockMeta, FROM_OUT_OF_ORDER, Ulid};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -11,9 +11,6 @@ const LEVEL_FACTOR: i64 = 3;
 
 /// A block is compacted alone when this part of its series has deletions.
 const TOMBSTONES_PER_SERIES_MAX: f64 = 0.05;
-
-/// Blocks of late samples are joined with the others; that is what they are for.
-const FROM_OUT_OF_ORDER: &str = "from-out-of-order";
 
 /// Finds blocks to compact among those with the same hints, ascending by time.
 type Step = fn(&[&BlockMeta], ranges_ms: &[i64]) -> Vec<Ulid>;
@@ -64,6 +61,7 @@ pub fn plan(blocks: &[BlockMeta], settings: &CompactionSettings) -> Vec<Ulid> {
     let mut classes: BTreeMap<Vec<&str>, Vec<&BlockMeta>> = BTreeMap::new();
     for block in blocks.iter().filter(|block| !block.is_deletable) {
         let mut class: Vec<&str> = block.hints.iter().map(String::as_str).collect();
+        // Blocks of late samples are joined with the others; that is what they are for.
         class.retain(|&hint| hint != FROM_OUT_OF_ORDER);
         class.sort_unstable();
         classes.entry(class).or_default().push(block);

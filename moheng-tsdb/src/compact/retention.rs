@@ -35,10 +35,18 @@ impl Retention {
     }
 
     fn kept_by_time(&self, newest_first: &[&(BlockMeta, u64)]) -> usize {
-        let Some((limit_ms, (newest, _))) = self.time_ms.zip(newest_first.first()) else {
+        // A block of late samples may reach beyond the newest one.
+        let reached = newest_first.iter().map(|(block, _)| {
+            if block.is_late() {
+                block.start_ms
+            } else {
+                block.end_ms
+            }
+        });
+        let Some((limit_ms, newest_ms)) = self.time_ms.zip(reached.max()) else {
             return newest_first.len();
         };
-        newest_first.partition_point(|(block, _)| newest.end_ms.saturating_sub(block.end_ms) < limit_ms)
+        newest_first.partition_point(|(block, _)| newest_ms.saturating_sub(block.end_ms) < limit_ms)
     }
 
     fn kept_by_size(&self, newest_first: &[&(BlockMeta, u64)], disk: DiskUse) -> usize {
@@ -68,6 +76,25 @@ mod tests {
         expired.sort();
         let expected: Vec<Ulid> = expected.iter().map(|&number| Ulid::new(number, 0)).collect();
         assert_eq!(expired, expected, "{retention:?}");
+    }
+
+    #[test]
+    fn a_late_block_does_not_say_what_time_it_is() {
+        let block = |number: i64| BlockMeta::new(Ulid::new(number, 0), 10 * number, 10 * (number + 1));
+        let mut late = block(3);
+        late.hints.push("from-out-of-order".to_owned());
+        let blocks: Vec<(BlockMeta, u64)> = [block(0), block(1), block(2), late]
+            .map(|block| (block, 1))
+            .into();
+        let expired = |time_ms| {
+            let time_ms = Some(time_ms);
+            let retention = Retention {
+                time_ms,
+                ..Retention::default()
+            };
+            retention.expired(&blocks, DiskUse::default()).len()
+        };
+        assert_eq!((expired(21), expired(20), expired(10)), (0, 1, 2));
     }
 
     #[test]

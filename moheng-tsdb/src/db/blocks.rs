@@ -3,17 +3,20 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use moheng_metrics::{Select, SeriesCursor, SourceError};
+use moheng_metrics::{Select, SeriesCursor, SeriesOrder, SourceError};
 
 use super::import::ReloadedBlocks;
-use super::late::FROM_OUT_OF_ORDER;
 use super::quarantine::open_blocks;
 use crate::block::{Block, BlockMeta, BlockSet, Ulid, remove_block};
-use crate::query::MergeCursor;
+use crate::head::Capture;
+use crate::query::{HeadCursor, MergeCursor};
 use crate::storage::{Directory, list_or_empty};
 use crate::{DamageStats, DamagedBlock, Error};
 
 /// The blocks that are open. Queries use those of the moment they started.
+///
+/// Where samples of a series have the same timestamp, what was in order comes before what was late, and of that the first written:
+/// blocks are kept in this order, and memory is between them.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     current: RwLock<Arc<BlockSet>>,
@@ -26,13 +29,14 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Opens the blocks of a directory, ascending by time. Those that are damaged are set aside.
+    /// Opens the blocks of a directory. Those that are damaged are set aside.
     ///
     /// # Errors
     ///
     /// When the disk is full or fails.
     pub(super) fn open(directory: &Arc<dyn Directory>, is_read_only: bool) -> Result<Self, Error> {
-        let (blocks, damaged) = open_blocks(directory, is_read_only)?;
+        let (mut blocks, damaged) = open_blocks(directory, is_read_only)?;
+        blocks.sort_by_key(precedence);
         Ok(Self {
             current: RwLock::new(Arc::new(BlockSet::new(blocks))),
             leftovers: Mutex::default(),
@@ -143,10 +147,7 @@ impl Blocks {
         let damage_count = gone.iter().map(|block| block.damage_count()).sum();
         self.past_damage_count.fetch_add(damage_count, Ordering::Relaxed);
         let mut blocks: Vec<Block> = kept.into_iter().cloned().chain(new).collect();
-        blocks.sort_by_key(|block| {
-            let meta = block.meta();
-            (meta.start_ms, meta.ulid)
-        });
+        blocks.sort_by_key(precedence);
         *current = Arc::new(BlockSet::new(blocks));
     }
 
@@ -194,33 +195,56 @@ impl Blocks {
 
     fn head_start_without(&self, blocks: &[Ulid]) -> Option<i64> {
         let current = self.current();
-        let in_order = current.blocks().iter().map(Block::meta).filter(|meta| {
-            let is_late = |hint: &String| hint == FROM_OUT_OF_ORDER;
-            !meta.hints.iter().any(is_late) && !blocks.contains(&meta.ulid)
-        });
+        let in_order = current
+            .blocks()
+            .iter()
+            .map(Block::meta)
+            .filter(|meta| !meta.is_late() && !blocks.contains(&meta.ulid));
         in_order.map(|meta| meta.end_ms).max()
     }
 
-    /// The series of the blocks and of `head`, which comes in label order as `select` must say, too.
+    /// The series of the blocks and of memory, of which `capture` takes what a selection in label order selects.
     ///
     /// # Errors
     ///
     /// When the index of a block is damaged or cannot be read.
     pub(super) fn select_with<'a>(
         &self,
-        head: impl SeriesCursor<'a> + 'a,
+        capture: impl FnOnce(&Select) -> Capture,
         select: &Select,
     ) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
+        let mut ordered = select.clone();
+        ordered.order = SeriesOrder::ByLabels;
+        // The head first: what moves into a block meanwhile is then in one of them, or in both.
+        let mut capture = capture(&ordered);
+        let current = self.current();
+        let overlapping = current.blocks().iter().filter(|block| block.overlaps(select));
+        let (late, in_order): (Vec<&Block>, Vec<&Block>) =
+            overlapping.partition(|block| block.meta().is_late());
+        let late_capture = if late.is_empty() {
+            None
+        } else {
+            capture.split_late()
+        };
+        let head = |capture| HeadCursor::new(capture, select.start_ms);
         let mut cursors: Vec<Box<dyn SeriesCursor<'a> + 'a>> = Vec::new();
-        for block in self
-            .current()
-            .blocks()
-            .iter()
-            .filter(|block| block.overlaps(select))
-        {
-            cursors.push(Box::new(block.cursor(select)?));
+        for block in in_order {
+            cursors.push(Box::new(block.cursor(&ordered)?));
         }
-        cursors.push(Box::new(head));
+        cursors.push(Box::new(head(capture)));
+        for block in late {
+            cursors.push(Box::new(block.cursor(&ordered)?));
+        }
+        if let Some(capture) = late_capture {
+            cursors.push(Box::new(head(capture)));
+        }
         Ok(Box::new(MergeCursor::new(cursors, select.limit)))
     }
+}
+
+/// Blocks in order by their time, then those of late samples in the order they were written.
+fn precedence(block: &Block) -> (bool, i64, Ulid) {
+    let meta = block.meta();
+    let is_late = meta.is_late();
+    (is_late, if is_late { 0 } else { meta.start_ms }, meta.ulid)
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, PoisonError};
 use foldhash::fast::FixedState;
 use moheng_metrics::{SampleBuffer, Select, SeriesCursor, SourceError};
 
-use super::late::FROM_OUT_OF_ORDER;
 use super::snapshot::remove_unfinished_snapshots;
 use super::{Db, Shared};
 use crate::Error;
@@ -234,12 +233,13 @@ impl Shared {
         }
         // The segments were ended before, so series that appear from now on are named in later ones.
         let references = self.head.logged_references();
+        let start_ms = self.head.valid_from_ms();
+        let mapped_ms = self.head.mapped.oldest_ms().unwrap_or(i64::MAX);
         let keep = Keep {
             series: &|reference| references.contains(&reference),
-            start_ms: self
-                .head
-                .valid_from_ms()
-                .min(self.head.oldest_late_ms().unwrap_or(i64::MAX)),
+            start_ms,
+            // When all samples of two hours are deleted no block tells that memory begins behind them.
+            deletions_start_ms: start_ms.min(mapped_ms),
         };
         let counts = write_checkpoint(directory, &files, last, self.segment_bytes, &keep)?;
         remove_before(directory, last)?;
@@ -260,7 +260,7 @@ impl Shared {
             let mut metas: Vec<BlockMeta> = current.blocks().iter().map(Block::meta).collect();
             // Joined with others, one that reaches into memory would seem to say that memory begins behind it.
             let head_start_ms = self.blocks.head_start_ms().unwrap_or(i64::MIN);
-            metas.retain(|meta| !is_late(meta) || meta.end_ms <= head_start_ms);
+            metas.retain(|meta| !meta.is_late() || meta.end_ms <= head_start_ms);
             let chosen = plan(&metas, &settings);
             if chosen.is_empty() {
                 return Ok(joined);
@@ -302,7 +302,17 @@ impl Shared {
                 + self.head.mapped.size_bytes(),
             disk_bytes: self.disk_bytes(),
         };
-        let expired = self.retention.expired(&sizes, disk);
+        let mut expired = self.retention.expired(&sizes, disk);
+        if self.blocks.bound_head(&expired) {
+            // The newest block stays: without it a restart would take samples of the log, deleted ones too, for new.
+            let head_start_ms = self.blocks.head_start_ms();
+            let is_newest = |meta: &BlockMeta| Some(meta.end_ms) == head_start_ms && !meta.is_late();
+            expired.retain(|ulid| {
+                !sizes
+                    .iter()
+                    .any(|(meta, _)| meta.ulid == *ulid && is_newest(meta))
+            });
+        }
         if expired.is_empty() {
             return Ok(0);
         }
@@ -372,8 +382,4 @@ fn in_memory(error: &SourceError) -> Error {
         path: "memory".to_owned(),
         message: error.to_string(),
     }
-}
-
-fn is_late(meta: &BlockMeta) -> bool {
-    meta.hints.iter().any(|hint| hint == FROM_OUT_OF_ORDER)
 }

@@ -21,8 +21,8 @@ pub struct DeletedSeries {
 impl Db {
     /// Deletes the samples from `start_ms` to `end_ms`, both inclusive, of the series that all matchers match: no matcher, all
     /// series. Queries do not see them any more, those that are running excepted. What is appended later is not
-    /// deleted, except late samples between deleted ones. The space is given back when their blocks are compacted, or by
-    /// [`Db::clean_tombstones`]. Waits for a running compaction.
+    /// deleted. The space is given back when their blocks are compacted, or by [`Db::clean_tombstones`]. Waits for a running
+    /// compaction; late samples in memory are moved to blocks first.
     ///
     /// When this returns the deletion is as durable as an append.
     ///
@@ -82,14 +82,20 @@ impl Shared {
         let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
         // A block that is only waiting for its removal would come back with a restart as it is.
         self.blocks.remove_files(&*self.directory, &[])?;
+        self.move_late_before_deletion(start_ms, end_ms)?;
         let mut deleted = DeletedSeries::default();
+        let mut in_newest = Vec::new();
+        let head_start_ms = self.blocks.head_start_ms();
         for block in self.blocks.current().blocks() {
             let meta = block.meta();
             if meta.start_ms <= end_ms && start_ms < meta.end_ms {
                 deleted.in_blocks += block.delete(matchers, start_ms, end_ms)?;
+                if Some(meta.end_ms) == head_start_ms && !meta.is_late() {
+                    in_newest.extend(block.deleted_of(matchers)?);
+                }
             }
         }
-        deleted.in_memory = self.head.delete(matchers, start_ms, end_ms, wal)?;
+        deleted.in_memory = self.head.delete(matchers, (start_ms, end_ms), &in_newest, wal)?;
         Ok(deleted)
     }
 

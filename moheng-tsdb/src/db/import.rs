@@ -3,11 +3,10 @@
 use std::io;
 use std::sync::{Arc, PoisonError};
 
-use super::late::FROM_OUT_OF_ORDER;
 use super::quarantine::open_blocks;
 use super::{Db, Shared};
 use crate::Error;
-use crate::block::{Block, BlockMeta, list_blocks};
+use crate::block::{Block, BlockMeta, FROM_OUT_OF_ORDER, list_blocks};
 use crate::format::names;
 use crate::storage::{Directory, copy_file, remove_tree};
 
@@ -69,7 +68,7 @@ impl Db {
             // Unless an older sample has come before that.
             begins_memory = shared.may_bound_memory(&meta);
         }
-        if !begins_memory && !meta.hints.iter().any(|hint| hint == FROM_OUT_OF_ORDER) {
+        if !begins_memory && !meta.is_late() {
             meta.hints.push(FROM_OUT_OF_ORDER.to_owned());
         }
         shared.copy_block(&**from, block, &meta)?;

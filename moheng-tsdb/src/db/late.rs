@@ -7,14 +7,11 @@ use moheng_metrics::{Select, SeriesOrder};
 
 use super::{Db, Shared};
 use crate::Error;
-use crate::block::BlockMeta;
+use crate::block::{BlockMeta, FROM_OUT_OF_ORDER};
 use crate::format::names;
 use crate::head::{BLOCK_RANGE_MS, Part};
 use crate::storage::Directory;
 use crate::wal::{LogFiles, Wal};
-
-/// Says of a block that its samples came late, so that it says nothing about where memory begins.
-pub(super) const FROM_OUT_OF_ORDER: &str = "from-out-of-order";
 
 impl Db {
     /// Changes how much older than the newest sample of all series a sample may be, in milliseconds, when its series has newer
@@ -76,7 +73,7 @@ impl Shared {
             return Ok(0);
         }
         // Whatever is logged before is in memory behind the next line.
-        let first_kept = log.end_segment();
+        let first_kept = log.end_segment()?;
         let starts = self.head.begin_late_move();
         let mut blocks = 0;
         for start_ms in starts {
@@ -84,10 +81,21 @@ impl Shared {
         }
         self.head.end_late_move();
         self.shorten_late_log(log, first_kept)?;
-        // Series that had nothing but late samples go.
-        self.head.truncate(self.head.valid_from_ms());
+        // Series that had nothing but late samples go. What is older than memory takes may not be in a block yet.
+        self.head.truncate(i64::MIN);
         self.late_is_due.store(false, Ordering::Relaxed);
         Ok(blocks)
+    }
+
+    /// Moves late samples to blocks if some may be deleted: the log of late samples does not tell whether one came before a deletion.
+    pub(super) fn move_late_before_deletion(&self, start_ms: i64, end_ms: i64) -> Result<(), Error> {
+        let is_hit = |(first_ms, last_ms): (i64, i64)| first_ms <= end_ms && start_ms <= last_ms;
+        let has_some = self.head.late_range_ms().is_some_and(is_hit);
+        // The log may still have what is in blocks.
+        if has_some || self.late_is_due.load(Ordering::Relaxed) {
+            self.move_late(true)?;
+        }
+        Ok(())
     }
 
     /// Writes a block with the late samples of two hours.
@@ -111,20 +119,17 @@ impl Shared {
             .segments
             .iter()
             .filter(|segment| segment.number < first_kept);
-        let mut is_removed = false;
         for segment in old {
             match directory.remove(&segment.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail()(error)),
                 _ => log.forget_bytes(segment.size_bytes),
             }
-            is_removed = true;
         }
-        if is_removed {
-            directory
-                .sync_directory(names::LATE_SAMPLES_LOG)
-                .map_err(fail())?;
+        // Also when nothing is removed: an earlier attempt may have got as far as that.
+        match directory.sync_directory(names::LATE_SAMPLES_LOG) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(fail()(error)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Where both logs end, the one of late samples first, at a moment when no batch is between them.

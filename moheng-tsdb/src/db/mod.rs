@@ -20,8 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moheng_metrics::{
-    AppendBatch, Appended, SampleSink, Select, SeriesCursor, SeriesOrder, SeriesSource, SinkError,
-    SourceError,
+    AppendBatch, Appended, SampleSink, Select, SeriesCursor, SeriesSource, SinkError, SourceError,
 };
 
 use blocks::Blocks;
@@ -282,15 +281,12 @@ impl Drop for Db {
 
 impl SeriesSource for Db {
     fn select<'a>(&'a self, select: &Select) -> Result<Box<dyn SeriesCursor<'a> + 'a>, SourceError> {
-        // The head first: what moves into a block meanwhile is then in one of them, or in both.
-        let capture = |select: &Select| HeadCursor::new(self.shared.head.capture(select), select.start_ms);
-        if !self.shared.blocks.any_overlaps(select) {
-            return Ok(Box::new(capture(select)));
+        let capture = |select: &Select| self.shared.head.capture(select);
+        if self.shared.blocks.any_overlaps(select) {
+            self.shared.blocks.select_with(capture, select)
+        } else {
+            Ok(Box::new(HeadCursor::new(capture(select), select.start_ms)))
         }
-        let mut ordered = select.clone();
-        ordered.order = SeriesOrder::ByLabels;
-        let head = capture(&ordered);
-        self.shared.blocks.select_with(head, &ordered)
     }
 
     fn label_names(&self, select: &Select) -> Result<Vec<String>, SourceError> {

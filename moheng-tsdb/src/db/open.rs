@@ -185,13 +185,8 @@ fn open_logs(
     remove_unfinished(directory)?;
     repair(directory, &read.repairs)?;
     repair_mapped(directory, damage, head)?;
-    sync_last_segment(directory, names::WAL, &read.files, settings.wal_sync)?;
-    sync_last_segment(
-        directory,
-        names::LATE_SAMPLES_LOG,
-        &read.late_files,
-        settings.wal_sync,
-    )?;
+    sync_segments(directory, names::WAL, &read.files)?;
+    sync_segments(directory, names::LATE_SAMPLES_LOG, &read.late_files)?;
     if settings.out_of_order_window_ms > 0 {
         late::create_log(directory)?;
     }
@@ -296,21 +291,22 @@ fn repair_mapped(directory: &dyn Directory, damage: Option<&MappedDamage>, head:
     Ok(())
 }
 
-/// What a killed process wrote last may not be durable yet; the policy's promise covers it too.
-fn sync_last_segment(
-    directory: &dyn Directory,
-    log: &str,
-    files: &LogFiles,
-    policy: WalSync,
-) -> Result<(), Error> {
-    let Some(last) = files.segments.last().filter(|_| policy != WalSync::Os) else {
+/// What a killed process wrote last may not be durable yet, and what is written from now on needs the series that it names.
+/// Segments that are full are durable; those of late samples are ended earlier, too.
+fn sync_segments(directory: &dyn Directory, log: &str, files: &LogFiles) -> Result<(), Error> {
+    let count = if log == names::WAL { 1 } else { usize::MAX };
+    for segment in files.segments.iter().rev().take(count) {
+        directory
+            .open(&segment.path, OpenMode::Append)
+            .and_then(|file| file.sync())
+            .map_err(Error::io(format!("syncing {}", segment.path)))?;
+    }
+    if files.segments.is_empty() {
         return Ok(());
-    };
+    }
     directory
-        .open(&last.path, OpenMode::Append)
-        .and_then(|file| file.sync())
-        .and_then(|()| directory.sync_directory(log))
-        .map_err(Error::io(format!("syncing {}", last.path)))
+        .sync_directory(log)
+        .map_err(Error::io(format!("syncing {log}")))
 }
 
 fn report(replay: &ReplayStats) {

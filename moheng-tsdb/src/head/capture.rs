@@ -49,7 +49,7 @@ pub(crate) struct CapturedSeries {
     pub(crate) late: Vec<(Encoding, Arc<[u8]>)>,
     /// The last millisecond that is selected and visible.
     pub(crate) end_ms: i64,
-    /// The deleted ranges, ascending and apart from each other.
+    /// The deleted ranges, ascending and apart from each other. No late sample is deleted.
     pub(crate) deleted: Option<Arc<[Interval]>>,
 }
 
@@ -81,10 +81,10 @@ impl Head {
         };
         self.visit(&ids, |id, slot, data| {
             let mut is_added = part != Part::Late && capture.add(id, slot, data, &point, select);
+            capture.hide(id, is_added, &deletions);
             if part != Part::InOrder {
                 is_added = capture.add_late(id, slot, data, &point, (is_added, select));
             }
-            capture.hide(id, is_added, &deletions);
             if is_added && select.limit.is_some() && capture.last_is_empty(select.start_ms, &files) {
                 capture.series.pop();
             }
@@ -192,6 +192,30 @@ impl Head {
 }
 
 impl Capture {
+    /// Takes the late samples out, into a capture of their own, if there are any.
+    pub(crate) fn split_late(&mut self) -> Option<Self> {
+        let with_late = self.series.iter_mut().filter(|series| !series.late.is_empty());
+        let late = with_late.map(|series| CapturedSeries {
+            id: series.id,
+            labels: series.labels.clone(),
+            sealed: Vec::new(),
+            open: 0..0,
+            open_encoding: Encoding::Xor,
+            late: std::mem::take(&mut series.late),
+            end_ms: self.end_ms,
+            deleted: None,
+        });
+        let late: Vec<CapturedSeries> = late.collect();
+        self.series
+            .retain(|series| !series.sealed.is_empty() || !series.open.is_empty());
+        (!late.is_empty()).then(|| Self {
+            series: late,
+            open_bytes: Vec::new(),
+            files: MappedFiles::default(),
+            end_ms: self.end_ms,
+        })
+    }
+
     /// Captures a series and returns whether it may have samples in the range.
     fn add(
         &mut self,
@@ -281,7 +305,7 @@ impl Capture {
         true
     }
 
-    /// Notes the deletions of a series that was just captured.
+    /// Notes the deletions of a series whose samples in order were just captured.
     fn hide(&mut self, id: SeriesId, is_added: bool, deletions: &Deletions) {
         if let Some(series) = self.series.last_mut().filter(|_| is_added) {
             series.deleted = deletions.of(id).cloned();
@@ -297,16 +321,18 @@ impl Capture {
             let mut intervals = series.deleted.iter().flat_map(|deleted| deleted.iter());
             (start_ms..=end_ms).contains(&time) && !intervals.any(|interval| interval.overlaps(time, time))
         };
+        let is_late_selected = |time: i64| (start_ms..=self.end_ms).contains(&time);
         let mut samples = SampleBuffer::new();
-        let mut is_needed = |encoding: Encoding, chunk: &[u8], end_ms: i64| {
+        let mut has_some = |encoding: Encoding, chunk: &[u8], is_wanted: &dyn Fn(i64) -> bool| {
             samples.clear();
             // A damaged chunk is handed out, so that the query fails.
             encoding.decode(chunk, &mut samples).is_err()
                 || [&samples.floats.timestamps_ms, &samples.histograms.timestamps_ms]
                     .into_iter()
                     .flatten()
-                    .any(|&time| is_selected(time, end_ms))
+                    .any(|&time| is_wanted(time))
         };
+        let is_wanted = |time: i64| is_selected(time, series.end_ms);
         let mut buffer = Vec::new();
         for chunk in &series.sealed {
             // A chunk begins and ends with a sample.
@@ -314,14 +340,14 @@ impl Capture {
                 || is_selected(chunk.end_ms(), series.end_ms)
                 || chunk
                     .bytes(files, &mut buffer)
-                    .map_or(true, |bytes| is_needed(chunk.encoding, bytes, series.end_ms))
+                    .map_or(true, |bytes| has_some(chunk.encoding, bytes, &is_wanted))
             {
                 return false;
             }
         }
         let open = self.open_bytes.get(series.open.clone()).unwrap_or_default();
         let mut late = series.late.iter();
-        (open.is_empty() || !is_needed(series.open_encoding, open, series.end_ms))
-            && !late.any(|(encoding, chunk)| is_needed(*encoding, chunk, self.end_ms))
+        (open.is_empty() || !has_some(series.open_encoding, open, &is_wanted))
+            && !late.any(|(encoding, chunk)| has_some(*encoding, chunk, &is_late_selected))
     }
 }

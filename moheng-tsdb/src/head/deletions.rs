@@ -4,20 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use foldhash::fast::FixedState;
-use moheng_metrics::Matcher;
+use moheng_metrics::{Labels, Matcher};
 
 use super::log_batch::{Packer, write};
 use super::page::place;
 use super::{Head, SeriesId};
 use crate::Error;
 use crate::block::Interval;
-use crate::format::wal_record::{LoggedDeletion, put_deletion};
+use crate::format::wal_record::{LoggedDeletion, REFERENCE_MAX, put_deletion, put_series};
 use crate::wal::Wal;
 
 /// A record of deletions is ended when it is this long.
 const RECORD_BYTES: usize = 1 << 20;
 
-/// The deleted ranges of the series in memory.
+/// The deleted ranges of the series in memory, of samples that came in order. Late ones are in a block before they are deleted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deletions {
     /// Ascending and apart from each other.
@@ -72,8 +72,11 @@ impl Deletions {
 }
 
 impl Head {
-    /// Deletes the samples from `start_ms` to `end_ms`, both inclusive, of the series that all matchers match, and returns how
-    /// many of them have samples there. Only what is there now is deleted: ranges are cut to those of the series.
+    /// Deletes the samples in order from `start_ms` to `end_ms`, both inclusive, of the series that all matchers match, and returns
+    /// how many of them have samples there. Only what is there now is deleted: ranges are cut to those of the series.
+    ///
+    /// `in_block` are ranges of series that were deleted in the newest block. They are logged, too: the log may have these samples
+    /// still, and would bring them back if the block were gone.
     ///
     /// # Errors
     ///
@@ -81,32 +84,26 @@ impl Head {
     pub(crate) fn delete(
         &self,
         matchers: &[Matcher],
-        start_ms: i64,
-        end_ms: i64,
+        (start_ms, end_ms): (i64, i64),
+        in_block: &[(Labels, Interval)],
         wal: &Wal,
     ) -> Result<u64, Error> {
-        // Of a batch that is appended meanwhile nothing is deleted.
-        let Some((_, newest_ms)) = self.time_range() else {
-            return Ok(0);
-        };
         // No series is removed meanwhile.
         let _removal = self.removal.read().unwrap_or_else(PoisonError::into_inner);
-        let ids = self.index().matching(matchers).into_owned();
-        let found = self.ranges_of(&ids, start_ms, end_ms.min(newest_ms));
-        if found.is_empty() {
+        // Of a batch that is appended meanwhile nothing is deleted.
+        let found = match self.in_order_range() {
+            None => Vec::new(),
+            Some((_, newest_ms)) => {
+                let ids = self.index().matching(matchers).into_owned();
+                self.ranges_of(&ids, start_ms, end_ms.min(newest_ms))
+            }
+        };
+        if found.is_empty() && in_block.is_empty() {
             return Ok(0);
         }
-        let mut records = vec![Vec::new()];
+        let mut records = self.log_of_block(in_block);
         for (_, deletion) in &found {
-            if records
-                .last()
-                .is_some_and(|record: &Vec<u8>| record.len() >= RECORD_BYTES)
-            {
-                records.push(Vec::new());
-            }
-            if let Some(record) = records.last_mut() {
-                put_deletion(record, *deletion);
-            }
+            put(&mut records, |record| put_deletion(record, *deletion));
         }
         write(wal, &mut Packer::default(), records.iter().map(Vec::as_slice))?;
         self.notes.change_deletions(|deletions| {
@@ -122,6 +119,38 @@ impl Head {
         Ok(found.len() as u64)
     }
 
+    /// Records of deletions in a block. Its series may not be in memory any more, so they are named once more.
+    fn log_of_block(&self, in_block: &[(Labels, Interval)]) -> Vec<Vec<u8>> {
+        let mut next_reference = self.creation.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index();
+        let mut aliases = Vec::new();
+        let (mut names, mut deletions) = (vec![Vec::new()], vec![Vec::new()]);
+        for (labels, interval) in in_block {
+            let reference = *next_reference;
+            if reference >= REFERENCE_MAX {
+                break;
+            }
+            *next_reference += 1;
+            let pairs: Vec<(&str, &str)> = labels.iter().collect();
+            put(&mut names, |record| {
+                put_series(record, reference, pairs.into_iter());
+            });
+            let id = index.find(index.hash(labels), labels);
+            aliases.extend(id.map(|id| (reference, id)));
+            let deletion = LoggedDeletion {
+                reference,
+                start_ms: interval.start_ms,
+                end_ms: interval.end_ms,
+            };
+            put(&mut deletions, |record| put_deletion(record, deletion));
+        }
+        drop(index);
+        let mut known = self.aliases.lock().unwrap_or_else(PoisonError::into_inner);
+        known.append(&mut aliases);
+        names.append(&mut deletions);
+        names
+    }
+
     /// What is to be deleted of each of the series, ascending by id.
     fn ranges_of(&self, ids: &[SeriesId], start_ms: i64, end_ms: i64) -> Vec<(SeriesId, LoggedDeletion)> {
         let pages = self.pages().clone();
@@ -135,7 +164,9 @@ impl Head {
             let data = page.data();
             for &id in same_page {
                 let slot = place(id).1;
-                let (Some(tail), Some((first_ms, last_ms))) = (tails.get(slot), data.range_ms(slot)) else {
+                let series = data.series.get(slot);
+                let range = series.and_then(|series| series.start_ms().zip(series.end_ms()));
+                let (Some(tail), Some((first_ms, last_ms))) = (tails.get(slot), range) else {
                     continue;
                 };
                 let deletion = LoggedDeletion {
@@ -149,6 +180,16 @@ impl Head {
             }
         }
         found
+    }
+}
+
+/// Adds to the last record, or to a new one when that is long.
+fn put(records: &mut Vec<Vec<u8>>, add: impl FnOnce(&mut Vec<u8>)) {
+    if records.last().is_none_or(|record| record.len() >= RECORD_BYTES) {
+        records.push(Vec::new());
+    }
+    if let Some(record) = records.last_mut() {
+        add(record);
     }
 }
 

@@ -44,8 +44,8 @@ impl Head {
         add(&self.counters.chunks_removed, chunks);
     }
 
-    /// The time of the oldest late sample in memory in milliseconds, or a time before it.
-    pub(crate) fn oldest_late_ms(&self) -> Option<i64> {
-        self.late_range().0.map(|(start_ms, _)| start_ms)
+    /// The times of the oldest and the newest late sample in memory in milliseconds, or a wider range.
+    pub(crate) fn late_range_ms(&self) -> Option<(i64, i64)> {
+        self.late_range().0
     }
 }

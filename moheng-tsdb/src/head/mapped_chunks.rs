@@ -55,6 +55,8 @@ pub(super) struct MappedFile {
     pub(super) path: String,
     pub(super) file: Arc<dyn File>,
     pub(super) size_bytes: AtomicU64,
+    /// The oldest timestamp of all chunks.
+    pub(super) start_ms: AtomicI64,
     /// The newest timestamp of all chunks.
     pub(super) end_ms: AtomicI64,
 }
@@ -190,6 +192,15 @@ impl MappedChunks {
             .sum()
     }
 
+    /// The oldest timestamp of all chunks in files.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
+        let files = Arc::clone(&self.files().files);
+        files
+            .iter()
+            .map(|file| file.start_ms.load(Ordering::Relaxed))
+            .min()
+    }
+
     /// How many chunks were written since opening.
     pub(crate) fn written_chunks(&self) -> u64 {
         self.written_chunks.load(Ordering::Relaxed)
@@ -210,8 +221,13 @@ impl MappedChunks {
             starts.push(framed.len());
             put_chunk(&mut framed, chunk);
         }
+        let start_ms = chunks
+            .iter()
+            .map(|chunk| chunk.start_ms)
+            .min()
+            .unwrap_or(i64::MAX);
         let end_ms = chunks.iter().map(|chunk| chunk.end_ms).max().unwrap_or(i64::MIN);
-        let outcome = self.write_framed(&mut writer, &framed, end_ms);
+        let outcome = self.write_framed(&mut writer, &framed, (start_ms, end_ms));
         writer.framed = framed;
         let (file, begin) = outcome?;
         self.written_chunks
@@ -225,7 +241,12 @@ impl MappedChunks {
     }
 
     /// Appends to the current file or a new one, and returns its number and where in it the bytes begin.
-    fn write_framed(&self, writer: &mut Writer, framed: &[u8], end_ms: i64) -> Result<(u32, u64), Error> {
+    fn write_framed(
+        &self,
+        writer: &mut Writer,
+        framed: &[u8],
+        (start_ms, end_ms): (i64, i64),
+    ) -> Result<(u32, u64), Error> {
         if framed.len() as u64 > u64::from(u32::MAX) - HEADER_BYTES as u64 {
             return Err(Error::Invalid("chunks of more than 4 GiB at once".to_owned()));
         }
@@ -259,6 +280,7 @@ impl MappedChunks {
         let begin = if is_new { HEADER_BYTES as u64 } else { before };
         file.size_bytes
             .store(begin + framed.len() as u64, Ordering::Relaxed);
+        file.start_ms.fetch_min(start_ms, Ordering::Relaxed);
         file.end_ms.fetch_max(end_ms, Ordering::Relaxed);
         let number = file.number;
         if is_new {
@@ -284,6 +306,7 @@ impl MappedChunks {
             path,
             file,
             size_bytes: AtomicU64::new(0),
+            start_ms: AtomicI64::new(i64::MAX),
             end_ms: AtomicI64::new(i64::MIN),
         }))
     }
@@ -329,6 +352,10 @@ impl MappedChunks {
             removed += 1;
         }
         if removed > 0 {
+            // Until the removal is durable, deletions in these files must not be forgotten.
+            self.directory
+                .sync_directory(names::HEAD_CHUNKS)
+                .map_err(Error::io(format!("syncing {}", names::HEAD_CHUNKS)))?;
             let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
             files.files = Arc::new(files.files.get(removed..).unwrap_or_default().to_vec());
         }

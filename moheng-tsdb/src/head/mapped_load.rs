@@ -102,6 +102,7 @@ pub(crate) fn load_mapped_chunks(
             (whole_end, problem) = (0, Some("a file before this one is missing".to_owned()));
         }
         let chunks = if whole_end == 0 { &[][..] } else { &file.chunks };
+        let start_ms = chunks.iter().map(|(_, chunk)| chunk.start_ms).min();
         let end_ms = chunks.iter().map(|(_, chunk)| chunk.end_ms()).max();
         if let Err((offset, message)) = found.add(chunks, file.is_late, valid_from_ms) {
             (whole_end, problem) = (offset, Some(message));
@@ -113,6 +114,7 @@ pub(crate) fn load_mapped_chunks(
                 path: path.clone(),
                 file: file.blob.file(),
                 size_bytes: AtomicU64::new(whole_end),
+                start_ms: AtomicI64::new(start_ms.unwrap_or(i64::MAX)),
                 end_ms: AtomicI64::new(end_ms.unwrap_or(i64::MIN)),
             });
             next_number = number.saturating_add(1);

@@ -201,6 +201,8 @@ impl Replay<'_> {
         });
         let Some((page, slot)) = page else {
             self.counts.unknown_references += 1;
+            // A new series with this reference would get the sample at the next start.
+            self.reference_max = self.reference_max.max(reference);
             return;
         };
         let mut data = page.data_mut();

@@ -69,10 +69,8 @@ impl Head {
         }
         self.time_range.start_ms.fetch_max(before_ms, Ordering::Relaxed);
         if !self.notes.deletions().is_empty() {
-            // What was deleted of late samples is to stay deleted.
-            let needed_ms = before_ms.min(self.oldest_late_ms().unwrap_or(i64::MAX));
             self.notes
-                .change_deletions(|deletions| deletions.truncate(needed_ms));
+                .change_deletions(|deletions| deletions.truncate(before_ms));
         }
         let series = self.remove_empty(&empty) as u64;
         add(&self.counters.chunks_removed, chunks);

@@ -73,16 +73,14 @@ impl<'a> SeriesCursor<'a> for HeadCursor {
                 start_ms: self.start_ms,
                 end_ms: series.end_ms,
             };
-            let with_late = (!series.late.is_empty()).then(|| {
-                let late = LateCursor::new(series.late, self.start_ms, self.end_ms);
-                MergedSamples::new(vec![Box::new(samples.clone()), Box::new(late)])
-            });
-            let samples: Box<dyn SampleCursor + 'a> = match (series.deleted, with_late) {
-                (None, None) => Box::new(samples),
-                (None, Some(merged)) => Box::new(merged),
-                (Some(deleted), None) => Box::new(Undeleted::new(samples, deleted)),
-                (Some(deleted), Some(merged)) => Box::new(Undeleted::new(merged, deleted)),
+            let mut samples: Box<dyn SampleCursor + 'a> = match series.deleted {
+                None => Box::new(samples),
+                Some(deleted) => Box::new(Undeleted::new(samples, deleted)),
             };
+            if !series.late.is_empty() {
+                let late = LateCursor::new(series.late, self.start_ms, self.end_ms);
+                samples = Box::new(MergedSamples::new(vec![samples, Box::new(late)]));
+            }
             SelectedSeries {
                 labels: series.labels,
                 samples,

@@ -101,6 +101,18 @@ impl FaultDirectory {
         self.control().armed = Some(injection);
     }
 
+    /// The process dies now: every later operation fails.
+    pub fn crash(&self) {
+        let mut control = self.control();
+        control.is_crashed = true;
+        control.armed = Some(Injection {
+            at: 0,
+            fault: Fault::Crash,
+            count: 1,
+            written_percent: 0,
+        });
+    }
+
     /// No more faults from now on.
     pub fn heal(&self) {
         self.control().armed = None;

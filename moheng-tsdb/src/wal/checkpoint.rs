@@ -24,8 +24,10 @@ use crate::storage::{Directory, list_or_empty, remove_tree};
 pub(crate) struct Keep<'a> {
     /// Whether the series with this reference is needed.
     pub(crate) series: &'a dyn Fn(u64) -> bool,
-    /// Samples, exemplars and deletions from here on are needed.
+    /// Samples and exemplars from here on are needed.
     pub(crate) start_ms: i64,
+    /// Deletions that end here or later are needed.
+    pub(crate) deletions_start_ms: i64,
 }
 
 /// What a checkpoint kept and left out.
@@ -290,7 +292,8 @@ impl Filter<'_> {
         let mut deletions = Vec::new();
         read_deletions(body, &mut deletions)?;
         let all = deletions.len();
-        deletions.retain(|one| one.end_ms >= self.keep.start_ms && (self.keep.series)(one.reference));
+        deletions
+            .retain(|one| one.end_ms >= self.keep.deletions_start_ms && (self.keep.series)(one.reference));
         let mut out = Vec::new();
         for &deletion in &deletions {
             put_deletion(&mut out, deletion);

@@ -46,7 +46,7 @@ pub(crate) struct Wal {
 
 #[derive(Debug)]
 struct Writer {
-    /// `None` before the first record and after a segment could not be cut back to its last whole record.
+    /// `None` before the first record.
     segment: Option<Segment>,
     next_number: u32,
     /// Bytes written since opening.
@@ -61,8 +61,11 @@ struct Writer {
 struct Segment {
     number: u32,
     file: Arc<dyn File>,
-    /// Where the last whole record ends; nothing is behind it.
+    /// Where the last whole record ends; nothing is behind it unless `is_dirty`.
     size_bytes: u64,
+    /// Cutting off a batch that failed has failed, too. Nothing is written before that is done: read after a restart, the batch would
+    /// keep out older samples that were taken after it.
+    is_dirty: bool,
 }
 
 /// A record ready to be written.
@@ -166,15 +169,20 @@ impl Wal {
     }
 
     /// Ends the segment that is written to, and returns the number of the one that gets the next record.
-    pub(crate) fn end_segment(&self) -> u32 {
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub(crate) fn end_segment(&self) -> Result<u32, Error> {
         let mut writer = self.writer();
-        match &writer.segment {
+        self.clean(&mut writer)?;
+        Ok(match &writer.segment {
             Some(segment) if segment.size_bytes == 0 => segment.number,
             _ => {
                 writer.segment = None;
                 writer.next_number
             }
-        }
+        })
     }
 
     /// Says that segments of this size in all were removed.
@@ -277,6 +285,7 @@ impl Wal {
         let is_full = |segment: &Segment| {
             segment.size_bytes > 0 && segment.size_bytes.saturating_add(needed) > self.segment_bytes
         };
+        self.clean(writer)?;
         if writer.segment.as_ref().is_none_or(is_full) {
             self.start_segment(writer)?;
         }
@@ -292,8 +301,8 @@ impl Wal {
             // The next record must follow the last whole one, or no reader finds it.
             let path = names::segment(self.log, segment.number);
             if let Err(error) = segment.file.truncate(segment.size_bytes) {
-                tracing::error!(segment = %path, %error, "cannot cut a failed write; starting a new segment");
-                writer.segment = None;
+                tracing::error!(segment = %path, %error, "cannot cut a failed write; it is tried again");
+                segment.is_dirty = true;
             }
             return Err(Error::io(format!("writing {path}"))(error));
         }
@@ -312,17 +321,24 @@ impl Wal {
             .filter(|(number, _)| *number == segment.number)
             .map_or(0, |(_, size_bytes)| size_bytes);
         let written = segment.size_bytes - size_bytes;
-        match segment.file.truncate(size_bytes) {
-            Ok(()) => {
-                segment.size_bytes = size_bytes;
-                self.removed_bytes.fetch_add(written, Ordering::Relaxed);
-            }
-            Err(error) => {
-                let path = names::segment(self.log, segment.number);
-                tracing::error!(segment = %path, %error, "cannot take back a part of a batch; it is seen after a restart");
-                writer.segment = None;
-            }
+        segment.size_bytes = size_bytes;
+        self.removed_bytes.fetch_add(written, Ordering::Relaxed);
+        if let Err(error) = segment.file.truncate(size_bytes) {
+            let path = names::segment(self.log, segment.number);
+            tracing::error!(segment = %path, %error, "cannot take back a part of a batch; it is tried again");
+            segment.is_dirty = true;
         }
+    }
+
+    /// Cuts off what a failed batch left.
+    fn clean(&self, writer: &mut Writer) -> Result<(), Error> {
+        if let Some(segment) = writer.segment.as_mut().filter(|segment| segment.is_dirty) {
+            let path = names::segment(self.log, segment.number);
+            let cut = segment.file.truncate(segment.size_bytes);
+            cut.map_err(Error::io(format!("cutting a failed write off {path}")))?;
+            segment.is_dirty = false;
+        }
+        Ok(())
     }
 
     /// Creates the next segment. Its name is durable before anything is in it.
@@ -350,6 +366,7 @@ impl Wal {
             number,
             file,
             size_bytes: 0,
+            is_dirty: false,
         });
         if had_segment {
             // A full segment is made durable under every policy.

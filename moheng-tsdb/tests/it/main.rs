@@ -24,6 +24,8 @@ mod directory;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod found;
+#[cfg(test)]
 mod full_disk;
 #[cfg(test)]
 mod golden;

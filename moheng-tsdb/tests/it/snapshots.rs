@@ -130,6 +130,14 @@ fn blocks_go_when_they_take_too_much_of_the_disk() {
     assert_eq!(db.compact().unwrap().expired_blocks, 0);
     assert_eq!(content(&db), all);
     directory.set_capacity(used + used / 2);
+    assert_eq!(db.compact().unwrap().expired_blocks, 0, "the newest block stays");
+    directory.set_capacity(9 * used);
+    for step in 24..36 {
+        append(&db, &[(0, step * STEP_MS, step as f64)]);
+    }
+    assert_eq!(db.compact().unwrap().head_blocks, 1);
+    let used: u64 = directory.files().iter().map(|(_, size_bytes)| size_bytes).sum();
+    directory.set_capacity(used + used / 2);
     assert_eq!(db.compact().unwrap().expired_blocks, 1);
-    assert_eq!(sample_count(&content(&db)), 60);
+    assert_eq!(sample_count(&content(&db)), 72);
 }

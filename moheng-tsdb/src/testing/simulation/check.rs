@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::choices::Choices;
 use super::plan::Plan;
+use super::shorten::shortened;
 use super::strike::{KINDS, Strike};
 use super::world::{Tally, World};
 
@@ -43,8 +44,8 @@ pub struct Summary {
 pub struct Failure {
     /// What it did wrong.
     pub message: String,
-    plan: Plan,
-    strikes: Vec<Strike>,
+    pub(super) plan: Plan,
+    pub(super) strikes: Vec<Strike>,
 }
 
 impl fmt::Display for Failure {
@@ -97,11 +98,12 @@ pub fn check_seed(seed: u64, effort: Effort) -> Result<Summary, Box<Failure>> {
     let mut summary = Summary::default();
     let run = |strikes: Vec<Strike>, summary: &mut Summary| -> Result<Tally, Box<Failure>> {
         let tally = run(&plan, &strikes).map_err(|message| {
-            Box::new(shorten(Failure {
+            let failure = shortened(Failure {
                 message,
                 plan: plan.clone(),
                 strikes,
-            }))
+            });
+            Box::new(failure)
         })?;
         summary.count(&tally);
         Ok(tally)
@@ -160,51 +162,12 @@ pub fn check_bytes(bytes: &[u8]) {
     }
 }
 
-fn run(plan: &Plan, strikes: &[Strike]) -> Result<Tally, String> {
+/// Carries out a plan; a panic is a failure too.
+pub(super) fn run(plan: &Plan, strikes: &[Strike]) -> Result<Tally, String> {
     let run = AssertUnwindSafe(|| World::new(plan, strikes.to_vec()).run());
     catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Err(format!("a panic: {}", text.unwrap_or_default()))
     })
-}
-
-/// Leaves out operations without which it still fails.
-fn shorten(mut failure: Failure) -> Failure {
-    // Leaving out operations moves those on the disk, so near ones are tried, too.
-    let fails = |plan: &Plan, strikes: &[Strike]| -> Option<(String, Vec<Strike>)> {
-        let most = strikes.first().map_or(0, |strike| strike.injection.at);
-        for earlier in 0..=most.min(400) {
-            let mut moved = strikes.to_vec();
-            for strike in &mut moved {
-                strike.injection.at = strike.injection.at.saturating_sub(earlier);
-            }
-            if let Err(message) = run(plan, &moved) {
-                return Some((message, moved));
-            }
-        }
-        None
-    };
-    let mut step = failure.plan.operations.len().div_ceil(2);
-    loop {
-        let mut start = 0;
-        while start < failure.plan.operations.len() {
-            let mut plan = failure.plan.clone();
-            let end = (start + step).min(plan.operations.len());
-            plan.operations.drain(start..end);
-            if let Some((message, strikes)) = fails(&plan, &failure.strikes) {
-                failure = Failure {
-                    message,
-                    plan,
-                    strikes,
-                };
-            } else {
-                start += step;
-            }
-        }
-        if step == 1 {
-            return failure;
-        }
-        step = step.div_ceil(2);
-    }
 }

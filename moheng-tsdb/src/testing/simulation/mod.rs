@@ -2,9 +2,11 @@
 
 mod check;
 mod choices;
+mod compare;
 mod model;
 mod plan;
 mod session;
+mod shorten;
 mod strike;
 mod world;
 

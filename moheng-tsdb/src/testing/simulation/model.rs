@@ -1,11 +1,12 @@
 //! [`Model`]: what the database must hold, may hold, and must not hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use moheng_metrics::testing::{ReadSample, ReadValue};
 use moheng_metrics::{Labels, SampleError, Select};
 
 use crate::WalSync;
+use crate::block::Interval;
 
 /// What was read: series with their samples.
 pub(super) type Observed = Vec<(Labels, Vec<ReadSample>)>;
@@ -16,28 +17,27 @@ pub(super) type View = BTreeMap<Labels, BTreeMap<i64, Vec<Candidate>>>;
 /// A sample that is or may be in the database.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    value: ReadValue,
+    pub(super) value: ReadValue,
     start_ms: i64,
-    sureness: Sureness,
-    /// Whether a power cut leaves it.
+    pub(super) sureness: Sureness,
+    /// Whether a power cut leaves it, or its deletion.
     is_synced: bool,
-    /// Beyond the retention: it may be gone at any time.
-    is_expirable: bool,
-    /// When it was acknowledged, by the monotonic clock; [`NEVER`] when no sync of this process covers it.
+    /// It may be gone at any time: beyond the retention, appended where something was deleted, or one of several of its time.
+    is_optional: bool,
+    /// When it was acknowledged, by the monotonic clock.
     acknowledged_ms: u64,
 }
 
-/// Written by a process that died, with a policy that does not make it durable later.
-const NEVER: u64 = u64::MAX;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sureness {
+pub(super) enum Sureness {
     /// It was acknowledged: it is there.
     Sure,
     /// It was acknowledged, and a power cut came before a sync: the next opening shows.
     Unsure,
     /// Appending it failed: it is not there before the next opening, which shows.
     Failed,
+    /// It is not there, and may come back after a power cut.
+    Deleted,
 }
 
 /// What the database must hold, may hold, and must not hold.
@@ -49,6 +49,28 @@ pub(super) struct Model {
     pub(super) newest_ms: Option<i64>,
     /// Whether anything was ever moved to blocks.
     pub(super) has_compacted: bool,
+    /// How old late samples may be.
+    pub(super) window_ms: i64,
+    /// Whether late samples were ever taken.
+    has_late: bool,
+    pub(super) marks: BTreeMap<Labels, Marks>,
+}
+
+/// What is known of a series besides its samples.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// The timestamp of the newest sample that was ever taken, at least.
+    newest_ms: Option<i64>,
+    /// Where something was deleted.
+    deleted: Vec<Interval>,
+}
+
+impl Marks {
+    fn is_deleted(&self, time_ms: i64) -> bool {
+        self.deleted
+            .iter()
+            .any(|interval| interval.overlaps(time_ms, time_ms))
+    }
 }
 
 impl Model {
@@ -58,7 +80,16 @@ impl Model {
             content: View::new(),
             newest_ms: None,
             has_compacted: false,
+            window_ms: 0,
+            has_late: false,
+            marks: BTreeMap::new(),
         }
+    }
+
+    /// Late samples are taken within this window from now on.
+    pub(super) fn set_window_ms(&mut self, window_ms: i64) {
+        self.window_ms = window_ms;
+        self.has_late |= window_ms > 0;
     }
 
     /// Whether an outcome of an append is right, and what follows from it.
@@ -72,43 +103,101 @@ impl Model {
         /// Memory keeps at least so much.
         const HEAD_MS: i64 = 3_600_000;
         let time_ms = sample.timestamp_ms;
-        let series = self.content.get(labels);
-        let here = series
-            .and_then(|series| series.get(&time_ms))
-            .and_then(|candidates| candidates.iter().find(|candidate| candidate.is_there()));
+        let marks = self.marks.get(labels);
+        let is_deleted = marks.is_some_and(|marks| marks.is_deleted(time_ms));
+        let candidates = self.content.get(labels).and_then(|series| series.get(&time_ms));
+        let candidates = candidates.map_or(&[][..], Vec::as_slice);
+        let here = candidates.iter().find(|candidate| candidate.is_there());
+        let is_older_than = |end_ms: i64| {
+            self.newest_ms
+                .is_some_and(|newest_ms| time_ms < newest_ms - end_ms)
+        };
         let is_right = match outcome {
-            Ok(()) => here.is_none_or(|here| here.value == sample.value || here.is_expirable),
-            Err(SampleError::OutOfOrder) => series.is_some_and(|series| {
-                let later = series.range(time_ms + 1..);
-                later
-                    .flat_map(|(_, candidates)| candidates)
-                    .any(Candidate::is_there)
-            }),
-            Err(SampleError::DuplicateTimestamp) => here.is_some_and(|here| here.value != sample.value),
+            Ok(()) => {
+                let is_free = |here: &Candidate| here.value == sample.value || here.is_optional;
+                here.is_none_or(is_free) || self.has_late
+            }
+            Err(SampleError::OutOfOrder) => {
+                marks.is_some_and(|marks| marks.newest_ms.is_some_and(|newest_ms| time_ms < newest_ms))
+            }
+            Err(SampleError::DuplicateTimestamp) => {
+                is_deleted
+                    || candidates.iter().any(|candidate| {
+                        candidate.value != sample.value && candidate.sureness != Sureness::Failed
+                    })
+            }
             Err(SampleError::OutOfBounds) => {
-                self.has_compacted
-                    && self
-                        .newest_ms
-                        .is_some_and(|newest_ms| time_ms < newest_ms - HEAD_MS)
+                (self.has_compacted && is_older_than(HEAD_MS))
+                    || (self.window_ms > 0 && is_older_than(self.window_ms))
             }
             Err(SampleError::UnknownReference) => self.has_compacted,
             Err(_) => false,
         };
         if !is_right {
             return Err(format!(
-                "appending {sample:?} to {labels} gives {outcome:?}, there is {here:?}"
+                "appending {sample:?} to {labels} gives {outcome:?}, there is {candidates:?}"
             ));
         }
         if outcome.is_ok() {
-            self.newest_ms = self.newest_ms.max(Some(time_ms));
-            let is_known = here.is_some_and(|here| here.value == sample.value);
-            if !is_known {
-                let candidate = self.candidate(sample, Sureness::Sure, now_ms);
-                self.place(labels, time_ms).clear();
-                self.place(labels, time_ms).push(candidate);
-            }
+            self.accept(labels, sample, is_deleted, now_ms);
         }
         Ok(())
+    }
+
+    fn accept(&mut self, labels: &Labels, sample: &ReadSample, is_deleted: bool, now_ms: u64) {
+        let time_ms = sample.timestamp_ms;
+        self.newest_ms = self.newest_ms.max(Some(time_ms));
+        let marks = self.marks.entry(labels.clone()).or_default();
+        let is_newest = marks.newest_ms == Some(time_ms);
+        marks.newest_ms = marks.newest_ms.max(Some(time_ms));
+        let has_late = self.has_late;
+        let mut candidate = self.candidate(sample, Sureness::Sure, now_ms);
+        // The newest one again changes nothing.
+        candidate.is_optional = is_deleted && is_newest;
+        let candidates = self.place(labels, time_ms);
+        let is_known = |other: &Candidate| {
+            other.is_there()
+                && other.value == candidate.value
+                && (!has_late || other.start_ms == candidate.start_ms)
+        };
+        if candidates.iter().any(is_known) {
+            return;
+        }
+        if !has_late {
+            candidates.retain(|candidate| candidate.sureness == Sureness::Deleted);
+        }
+        candidates.push(candidate);
+    }
+
+    /// Samples of these series from `start_ms` to `end_ms` are deleted, or perhaps some of them when `is_sure` is not set.
+    pub(super) fn delete(&mut self, select: &Select, is_sure: bool, now_ms: u64) {
+        let policy = self.policy;
+        for (labels, series) in &mut self.content {
+            if !select.matches(labels) {
+                continue;
+            }
+            for (_, candidates) in series.range_mut(select.start_ms..=select.end_ms) {
+                for candidate in &mut *candidates {
+                    match candidate.sureness {
+                        Sureness::Sure | Sureness::Unsure if is_sure => {
+                            candidate.sureness = Sureness::Deleted;
+                            candidate.is_synced = policy == WalSync::Always;
+                            candidate.acknowledged_ms = now_ms;
+                        }
+                        // A restart may undo what was deleted, even a later one.
+                        _ => candidate.is_optional |= !is_sure,
+                    }
+                }
+                candidates.retain(|candidate| !candidate.is_gone());
+            }
+            let marks = self.marks.entry(labels.clone()).or_default();
+            if let Some(newest_ms) = marks.newest_ms {
+                marks.deleted.push(Interval {
+                    start_ms: select.start_ms,
+                    end_ms: select.end_ms.min(newest_ms),
+                });
+            }
+        }
     }
 
     /// The sample was in a batch that failed.
@@ -120,9 +209,11 @@ impl Model {
     /// All that was acknowledged before this monotonic time is synced.
     pub(super) fn synced_until(&mut self, time_ms: u64) {
         for candidate in self.candidates_mut() {
-            let is_covered = candidate.acknowledged_ms <= time_ms && candidate.acknowledged_ms != NEVER;
-            candidate.is_synced |= is_covered && candidate.sureness == Sureness::Sure;
+            let is_covered = candidate.acknowledged_ms <= time_ms;
+            let is_known = matches!(candidate.sureness, Sureness::Sure | Sureness::Deleted);
+            candidate.is_synced |= is_covered && is_known;
         }
+        self.drop_gone();
     }
 
     /// Samples before this time may be removed because of the retention.
@@ -130,7 +221,7 @@ impl Model {
         for series in self.content.values_mut() {
             for (_, candidates) in series.range_mut(..time_ms) {
                 for candidate in candidates {
-                    candidate.is_expirable = true;
+                    candidate.is_optional = true;
                 }
             }
         }
@@ -139,7 +230,7 @@ impl Model {
     /// The machine lost power.
     pub(super) fn power_cut(&mut self) {
         for candidate in self.candidates_mut() {
-            if !candidate.is_synced && candidate.sureness == Sureness::Sure {
+            if !candidate.is_synced && matches!(candidate.sureness, Sureness::Sure | Sureness::Deleted) {
                 candidate.sureness = Sureness::Unsure;
             }
         }
@@ -156,7 +247,6 @@ impl Model {
 
     /// What the database was seen to hold after it was opened is what it holds from now on.
     pub(super) fn adopt(&mut self, observed: &Observed) {
-        let is_synced = self.policy != WalSync::Os;
         let mut found: BTreeMap<&Labels, BTreeMap<i64, &ReadSample>> = BTreeMap::new();
         for (labels, samples) in observed {
             let by_time = samples.iter().map(|sample| (sample.timestamp_ms, sample));
@@ -166,21 +256,39 @@ impl Model {
             let found = found.get(labels);
             for (time_ms, candidates) in series.iter_mut() {
                 let sample = found.and_then(|found| found.get(time_ms));
+                let mut is_found = false;
                 candidates.retain_mut(|candidate| {
-                    let is_it = sample.is_some_and(|sample| candidate.is(sample));
-                    if is_it {
+                    let is_first = !is_found && sample.is_some_and(|sample| candidate.is(sample));
+                    if is_first {
+                        is_found = true;
                         candidate.sureness = Sureness::Sure;
-                        candidate.is_synced |= is_synced;
-                        candidate.acknowledged_ms = NEVER;
+                        candidate.is_synced = true;
+                        return true;
                     }
-                    is_it || (candidate.is_expirable && sample.is_none())
+                    match candidate.sureness {
+                        // It may be there behind the one of its time that is handed out.
+                        Sureness::Sure | Sureness::Unsure if sample.is_some() => {
+                            candidate.is_optional = true;
+                            self.has_late
+                        }
+                        _ => candidate.is_optional && sample.is_none(),
+                    }
                 });
-                // A repeated sample may be listed more than once.
-                candidates.truncate(1);
             }
             series.retain(|_, candidates| !candidates.is_empty());
         }
         self.content.retain(|_, series| !series.is_empty());
+        for labels in found.keys() {
+            self.marks.entry((*labels).clone()).or_default();
+        }
+        for (labels, marks) in &mut self.marks {
+            let newest = found.get(labels).and_then(|found| found.last_key_value());
+            let deleted_ms = marks.deleted.iter().map(|interval| interval.end_ms).max();
+            let newest_ms = newest.map(|(time_ms, _)| *time_ms).max(deleted_ms);
+            let optional = self.content.get(labels).into_iter().flatten();
+            let optional_ms = optional.map(|(time_ms, _)| *time_ms).max();
+            marks.newest_ms = newest_ms.max(optional_ms);
+        }
     }
 
     /// The part of the model that a query selects.
@@ -201,6 +309,12 @@ impl Model {
         view
     }
 
+    /// The series of which something was deleted.
+    pub(super) fn with_deletions(&self) -> impl Iterator<Item = &Labels> {
+        let deleted = self.marks.iter().filter(|(_, marks)| !marks.deleted.is_empty());
+        deleted.map(|(labels, _)| labels)
+    }
+
     /// Everything.
     pub(super) fn all(&self) -> &View {
         &self.content
@@ -217,8 +331,14 @@ impl Model {
             start_ms: sample.start_timestamp_ms,
             sureness,
             is_synced: self.policy == WalSync::Always && sureness == Sureness::Sure,
-            is_expirable: false,
+            is_optional: false,
             acknowledged_ms: now_ms,
+        }
+    }
+
+    fn drop_gone(&mut self) {
+        for candidates in self.content.values_mut().flat_map(BTreeMap::values_mut) {
+            candidates.retain(|candidate| !candidate.is_gone());
         }
     }
 
@@ -233,108 +353,30 @@ impl Model {
 }
 
 impl Candidate {
-    /// Whether it is visible, as far as the retention allows.
+    /// Whether it is visible, unless it is optional.
     fn is_there(&self) -> bool {
         self.sureness == Sureness::Sure
     }
 
-    fn is_required(&self) -> bool {
-        self.is_there() && !self.is_expirable
+    pub(super) fn is_required(&self) -> bool {
+        self.is_there() && !self.is_optional
     }
 
-    fn is(&self, sample: &ReadSample) -> bool {
+    /// Whether a query may hand it out.
+    pub(super) fn is_allowed(&self) -> bool {
+        match self.sureness {
+            Sureness::Sure | Sureness::Unsure => true,
+            Sureness::Failed => self.is_optional,
+            Sureness::Deleted => false,
+        }
+    }
+
+    pub(super) fn is(&self, sample: &ReadSample) -> bool {
         self.value == sample.value && self.start_ms == sample.start_timestamp_ms
     }
-}
 
-/// Compares what was read with what the model says: nothing that must be there is missing, and nothing else is there. With
-/// `with_failed` batches that failed may be there, as after opening.
-pub(super) fn compare(view: &View, observed: &Observed, with_failed: bool) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
-    for (labels, samples) in observed {
-        if !seen.insert(labels) {
-            return Err(format!("{labels} is handed out twice"));
-        }
-        let known = view.get(labels);
-        for sample in samples {
-            let candidates = known.and_then(|known| known.get(&sample.timestamp_ms));
-            let allowed = candidates.into_iter().flatten().filter(|candidate| {
-                with_failed || candidate.sureness != Sureness::Failed || candidate.is_expirable
-            });
-            if !allowed.clone().any(|candidate| candidate.is(sample)) {
-                return Err(format!(
-                    "{labels} has {sample:?}, which is wrong: expected {candidates:?}"
-                ));
-            }
-        }
-        let required = known.into_iter().flatten().filter_map(|(time_ms, candidates)| {
-            let required = candidates.iter().find(|candidate| candidate.is_required())?;
-            Some((*time_ms, required))
-        });
-        let mut samples = samples.iter().peekable();
-        for (time_ms, required) in required {
-            while samples.next_if(|sample| sample.timestamp_ms < time_ms).is_some() {}
-            let found = samples.next_if(|sample| sample.timestamp_ms == time_ms);
-            if !found.is_some_and(|found| required.is(found)) {
-                return Err(format!(
-                    "{labels} lacks the sample at {time_ms}: {required:?}, there is {found:?}"
-                ));
-            }
-        }
-    }
-    for (labels, series) in view {
-        let required = series
-            .iter()
-            .find(|(_, candidates)| candidates.iter().any(Candidate::is_required));
-        if let Some((time_ms, required)) = required.filter(|_| !seen.contains(labels)) {
-            return Err(format!(
-                "{labels} is missing, with the sample at {time_ms}: {required:?}"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Like [`compare`] where some of the series may have been left out.
-pub(super) fn compare_limited(view: &View, observed: &Observed, limit: usize) -> Result<(), String> {
-    if observed.len() > limit {
-        return Err(format!(
-            "{} series, at most {limit} were asked for",
-            observed.len()
-        ));
-    }
-    let observed_only: View = observed
-        .iter()
-        .filter_map(|(labels, _)| Some((labels.clone(), view.get(labels)?.clone())))
-        .collect();
-    compare(&observed_only, observed, false)
-}
-
-/// Compares names or values of labels with what the series of the model have.
-pub(super) fn compare_labels(view: &View, name: Option<&str>, observed: &[String]) -> Result<(), String> {
-    let texts = |is_wanted: fn(&Candidate) -> bool| -> BTreeSet<&str> {
-        let series = view
-            .iter()
-            .filter(|(_, series)| series.values().flatten().any(is_wanted));
-        let labels = series.flat_map(|(labels, _)| labels.iter());
-        match name {
-            None => labels.map(|(name, _)| name).collect(),
-            Some(wanted) => labels
-                .filter(|(name, _)| *name == wanted)
-                .map(|(_, value)| value)
-                .collect(),
-        }
-    };
-    let (required, allowed) = (texts(Candidate::is_required), texts(Candidate::is_there));
-    let found: BTreeSet<&str> = observed.iter().map(String::as_str).collect();
-    if found.len() != observed.len() || !observed.is_sorted() {
-        return Err(format!("label texts are not ascending: {observed:?}"));
-    }
-    if required.is_subset(&found) && found.is_subset(&allowed) {
-        Ok(())
-    } else {
-        Err(format!(
-            "labels {name:?} are {found:?}, expected {required:?} to {allowed:?}"
-        ))
+    /// Deleted for good.
+    fn is_gone(&self) -> bool {
+        self.sureness == Sureness::Deleted && self.is_synced
     }
 }

@@ -30,6 +30,13 @@ pub(super) enum Operation {
         milliseconds: u64,
     },
     Compact,
+    /// Samples of some series in a range are deleted.
+    Delete(PlannedQuery),
+    CleanTombstones,
+    /// Late samples are taken within this window from now on, as after a change of the configuration.
+    Window {
+        milliseconds: i64,
+    },
     Query(PlannedQuery),
     /// A query that is read later, or never.
     Hold(PlannedQuery),
@@ -99,6 +106,10 @@ impl Plan {
             batch: 1 + choices.below(40),
             churn: choices.below(8),
             wide: choices.one_in(4),
+            late: [16, 16, 6, 2]
+                .get(choices.below(4) as usize)
+                .copied()
+                .unwrap_or(16),
         };
         let length = length / 2 + choices.below(length);
         for step in 0..length {
@@ -135,8 +146,17 @@ fn settings(choices: &mut Choices<'_>) -> Settings {
         wal_segment_bytes: 32 << 10,
         retention,
         start_timestamps,
+        out_of_order_window_ms: window_ms(choices),
         ..Settings::default()
     }
+}
+
+fn window_ms(choices: &mut Choices<'_>) -> i64 {
+    let windows = [0, 0, 0, 10 * MINUTE_MS, 2 * HOUR_MS, 30 * HOUR_MS];
+    windows
+        .get(choices.below(6) as usize)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// What the workload of a plan looks like.
@@ -150,11 +170,13 @@ struct Shape {
     churn: u64,
     /// Batches that are ten times as large.
     wide: bool,
+    /// One in so many samples is older than others.
+    late: u64,
 }
 
 impl Shape {
     fn operation(&self, choices: &mut Choices<'_>, step: u64) -> Operation {
-        const WEIGHTS: [u64; 15] = [24, 3, 10, 6, 5, 6, 2, 2, 1, 1, 1, 1, 2, 2, 2];
+        const WEIGHTS: [u64; 18] = [24, 3, 10, 6, 5, 6, 2, 2, 1, 1, 1, 1, 2, 2, 2, 2, 1, 1];
         match choices.weighted(&WEIGHTS) {
             0 => Operation::Append(self.batch(choices, step)),
             1 => Operation::Sync,
@@ -174,6 +196,11 @@ impl Shape {
             11 => Operation::Verify,
             12 => Operation::Reopen,
             13 => Operation::Kill,
+            15 => Operation::Delete(query(choices)),
+            16 => Operation::CleanTombstones,
+            17 => Operation::Window {
+                milliseconds: window_ms(choices),
+            },
             _ => Operation::PowerCut {
                 torn: (choices.below(4) > 0).then(|| choices.below(u64::MAX)),
             },
@@ -192,7 +219,7 @@ impl Shape {
                 } else {
                     first + choices.below(self.series)
                 };
-                sample(
+                self.sample(
                     choices,
                     series,
                     if is_regular { number / self.series } else { number },
@@ -200,38 +227,41 @@ impl Shape {
             })
             .collect()
     }
-}
 
-fn sample(choices: &mut Choices<'_>, series: u64, position: u64) -> PlannedSample {
-    let offset_ms = match choices.below(16) {
-        0 => -choices.between(0..4 * HOUR_MS),
-        1 => choices.between(0..2 * MINUTE_MS),
-        2 => 0,
-        _ => position as i64,
-    };
-    let value = match (series % 4, choices.below(12)) {
-        (0 | 1, 0) | (2, 0..6) => PlannedValue::Counter,
-        (2, 6..8) => PlannedValue::Integer(choices.below(1 << 16)),
-        (2, 8..10) => PlannedValue::Fractional(choices.below(1 << 16)),
-        (_, 1) => {
-            let special = [STALE_NAN, f64::NAN, f64::INFINITY, -0.0, f64::MAX];
-            PlannedValue::Float(
-                special
-                    .get(choices.below(5) as usize)
-                    .copied()
-                    .unwrap_or_default(),
-            )
+    fn sample(&self, choices: &mut Choices<'_>, series: u64, position: u64) -> PlannedSample {
+        let offset_ms = match choices.below(16) {
+            _ if choices.one_in(self.late) => {
+                -choices.between(0..5 * HOUR_MS)
+                    / [1, 60, 1000].get(choices.below(3) as usize).copied().unwrap_or(1)
+            }
+            1 => choices.between(0..2 * MINUTE_MS),
+            2 => 0,
+            _ => position as i64,
+        };
+        let value = match (series % 4, choices.below(12)) {
+            (0 | 1, 0) | (2, 0..6) => PlannedValue::Counter,
+            (2, 6..8) => PlannedValue::Integer(choices.below(1 << 16)),
+            (2, 8..10) => PlannedValue::Fractional(choices.below(1 << 16)),
+            (_, 1) => {
+                let special = [STALE_NAN, f64::NAN, f64::INFINITY, -0.0, f64::MAX];
+                PlannedValue::Float(
+                    special
+                        .get(choices.below(5) as usize)
+                        .copied()
+                        .unwrap_or_default(),
+                )
+            }
+            (_, 2..5) => PlannedValue::Float(f64::from_bits(choices.below(u64::MAX))),
+            _ => PlannedValue::Float(choices.below(4) as f64),
+        };
+        let has_start = series.is_multiple_of(3) && choices.below(4) > 0;
+        PlannedSample {
+            series,
+            offset_ms,
+            value,
+            by_reference: choices.below(3) > 0,
+            start_offset_ms: has_start.then(|| -choices.between(0..HOUR_MS)),
         }
-        (_, 2..5) => PlannedValue::Float(f64::from_bits(choices.below(u64::MAX))),
-        _ => PlannedValue::Float(choices.below(4) as f64),
-    };
-    let has_start = series.is_multiple_of(3) && choices.below(4) > 0;
-    PlannedSample {
-        series,
-        offset_ms,
-        value,
-        by_reference: choices.below(3) > 0,
-        start_offset_ms: has_start.then(|| -choices.between(0..HOUR_MS)),
     }
 }
 

@@ -12,7 +12,8 @@ use moheng_metrics::{
     SampleSink, Select, SelectedSeries, SeriesCursor, SeriesKey, SeriesSource,
 };
 
-use super::model::{Observed, View, compare, compare_labels, compare_limited};
+use super::compare::{compare, compare_labels, compare_limited};
+use super::model::{Observed, View};
 use super::plan::{Operation, PlannedQuery, PlannedSample, PlannedValue, labels_of};
 use super::strike::End;
 use super::world::{Tried, World, everything, in_words};
@@ -86,9 +87,10 @@ impl World<'_> {
         }
         let fired = self.disk.fired();
         drop(held);
-        // A power cut takes what closing would write.
-        if matches!(end, Some(End::Power | End::TornPower(_))) {
-            self.end(end.unwrap_or(End::Power));
+        if let Some(end) = end {
+            // It does not get to what closing would write.
+            self.disk.crash();
+            self.end(end);
             drop(db);
             return Ok(next);
         }
@@ -118,6 +120,20 @@ impl World<'_> {
             }
             Operation::Pass { milliseconds } => self.pass(db, *milliseconds)?,
             Operation::Compact => self.compact(db)?,
+            Operation::Delete(query) => self.delete(db, query)?,
+            Operation::CleanTombstones => {
+                let fired = self.disk.fired();
+                if let Err(error) = db.clean_tombstones() {
+                    self.must_be_refused(db, fired, "cleaning tombstones", &error)?;
+                }
+            }
+            Operation::Window { milliseconds } => {
+                let fired = self.disk.fired();
+                match db.set_out_of_order_window_ms(*milliseconds) {
+                    Ok(()) => self.model.set_window_ms(*milliseconds),
+                    Err(error) => self.must_be_fault(fired, "changing the window", &error)?,
+                }
+            }
             Operation::Query(query) => self.query(db, query)?,
             Operation::Hold(query) => held.extend(self.hold(db, query)?),
             Operation::ReadHeld => {
@@ -188,12 +204,27 @@ impl World<'_> {
         self.after_compaction();
         match compacted {
             Ok(compacted) => {
-                self.tally.head_blocks += compacted.head_blocks;
+                self.tally.head_blocks += compacted.head_blocks + compacted.late_blocks;
                 self.tally.joined_blocks += compacted.joined_blocks;
                 self.tally.expired_blocks += compacted.expired_blocks;
                 Ok(())
             }
             Err(error) => self.must_be_refused(db, fired, "compacting", &error),
+        }
+    }
+
+    fn delete(&mut self, db: &Db, query: &PlannedQuery) -> Result<(), String> {
+        let mut select = query.select(self.clock.now_ms());
+        if select.end_ms < select.start_ms {
+            std::mem::swap(&mut select.start_ms, &mut select.end_ms);
+        }
+        let fired = self.disk.fired();
+        let now_ms = self.monotonic_ms();
+        let deleted = db.delete(&select.matchers, select.start_ms, select.end_ms);
+        self.model.delete(&select, deleted.is_ok(), now_ms);
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) => self.must_be_refused(db, fired, "deleting", &error),
         }
     }
 
@@ -264,10 +295,10 @@ impl World<'_> {
             Ok(names) => names,
             Err(error) => return self.must_be_fault(fired, "listing label names", &error),
         };
-        compare_labels(self.model.all(), None, &names)?;
+        compare_labels(&self.model, None, &names)?;
         for name in names {
             match db.label_values(&name, &select) {
-                Ok(values) => compare_labels(self.model.all(), Some(&name), &values)?,
+                Ok(values) => compare_labels(&self.model, Some(&name), &values)?,
                 Err(error) => return self.must_be_fault(fired, "listing label values", &error),
             }
         }

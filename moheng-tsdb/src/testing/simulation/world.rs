@@ -7,7 +7,8 @@ use moheng_metrics::testing::{HistogramSeries, ManualClock, try_read_samples};
 use moheng_metrics::{Clock, Select, SeriesRef, SeriesSource};
 
 use super::choices::Choices;
-use super::model::{Model, Observed, compare};
+use super::compare::compare;
+use super::model::{Model, Observed};
 use super::plan::Plan;
 use super::strike::{End, Strike};
 use crate::storage::{Directory, FaultDirectory, MemoryDirectory};
@@ -179,6 +180,8 @@ impl<'p> World<'p> {
             return Err(format!("{corruptions} damages are found where there are none"));
         }
         self.model.adopt(&observed);
+        self.model
+            .set_window_ms(self.plan.settings.out_of_order_window_ms);
         self.references.clear();
         Ok(Some(db))
     }

@@ -165,6 +165,7 @@ fn checkpoint(directory: &dyn Directory, last: u32) -> Result<CheckpointCounts, 
     let keep = Keep {
         series: &|reference| reference != 2,
         start_ms: 100,
+        deletions_start_ms: 100,
     };
     let counts = write_checkpoint(directory, &files, last, 1 << 20, &keep)?;
     remove_before(directory, last)?;
