@@ -20,7 +20,8 @@ pub(crate) use host::HostArgs;
 pub(crate) use query::{OutputFormat, QueryArgs};
 pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
 pub(crate) use tsdb::{
-    BlockListArgs, BlockListFormat, DumpArgs, DumpFormat, SelectionArgs, TsdbArgs, TsdbCommand, VerifyArgs,
+    AnalyzeArgs, BlockListArgs, BlockListFormat, BlockOutputArgs, CreateBlocksCommand, DumpArgs, DumpFormat,
+    ImportArgs, OpenmetricsArgs, SelectionArgs, TsdbArgs, TsdbCommand, VerifyArgs,
 };
 
 /// The server that commands talk to unless told otherwise.
@@ -47,7 +48,7 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Create, list and restore backups.
     Backup(BackupArgs),
-    /// Look at data directories: samples, blocks.
+    /// Look at data directories, verify them, and make or import blocks.
     Tsdb(TsdbArgs),
     /// Print metrics of this host once.
     Collect(CollectArgs),

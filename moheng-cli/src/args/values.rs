@@ -38,6 +38,16 @@ pub(super) fn parse_size_bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(scale).ok_or_else(expected)
 }
 
+/// A label as `name=value`.
+pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if moheng_metrics::is_valid_label_name(name) => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected NAME=VALUE with the name of a label".to_owned()),
+    }
+}
+
 /// A whole number, at least 1.
 pub(super) fn parse_positive(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -49,6 +59,16 @@ pub(super) fn parse_positive(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels() {
+        let pair = |name: &str, value: &str| Ok((name.to_owned(), value.to_owned()));
+        assert_eq!(parse_label("a=b=c"), pair("a", "b=c"));
+        assert_eq!(parse_label("a="), pair("a", ""));
+        for text in ["", "a", "=b", "1a=b"] {
+            assert!(parse_label(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_and_durations() {

@@ -132,6 +132,126 @@ fn directories_are_verified() {
     assert_eq!(json["problems"][0]["severity"], "damage");
 }
 
+fn float(number: i64) -> String {
+    let mut text = String::new();
+    moheng_metrics::format_float(number as f64, &mut text);
+    text
+}
+
+#[test]
+fn blocks_are_made_of_openmetrics_and_imported() {
+    let directory = directory();
+    let root = directory.path();
+    let file = root.join("samples.txt");
+    let path = |name: &str| root.join(name).to_str().expect("the path is text").to_owned();
+    let mut text = "# TYPE latency histogram\n".to_owned();
+    // Long enough for several pieces, and in no order.
+    let mut expected: Vec<String> = Vec::new();
+    for number in 0..60_000_i64 {
+        let time = (number * 7919) % 60_000;
+        let _ = writeln!(
+            text,
+            "latency_bucket{{le=\"{}\",zone=\"of the first series\"}} {number} {time}",
+            number % 3
+        );
+        let le = number % 3;
+        expected.push(format!(
+            "{{__name__=\"latency_bucket\", le=\"{le}.0\", site=\"home\", zone=\"of the first series\"}} {} {}",
+            float(number),
+            time * 1000
+        ));
+    }
+    text += "# EOF\n";
+    fs::write(&file, &text).expect("the file can be written");
+    let arguments = [
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        "--label=site=home",
+        &path("samples.txt"),
+        &path("out"),
+    ];
+    let table = moheng(&arguments).success();
+    assert_eq!(table.lines().count(), 10, "{table}");
+    let dump = moheng(&["tsdb", "dump", &path("out")]).success();
+    let mut found: Vec<&str> = dump.lines().collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found.len(), expected.len());
+    assert!(found == expected, "{} is not {}", found[0], expected[0]);
+
+    // Read as a table and as JSON.
+    let analysis = moheng(&["tsdb", "analyze", &path("out")]).success();
+    assert!(
+        analysis.contains("Metrics with most series:\n  3 latency_bucket\n"),
+        "{analysis}"
+    );
+    let json = moheng(&["tsdb", "analyze", "--json", "--limit=1", &path("out")]).success();
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!((&json["numSeries"], &json["labelPairs"]), (&3.into(), &6.into()));
+    assert_eq!(json["valuesByLabelName"][0]["name"], "le");
+
+    // Imported they give the same; twice they are refused.
+    let arguments = ["tsdb", "import", &path("out"), &path("data")];
+    assert_eq!(moheng(&arguments).success().lines().count(), 10);
+    assert_eq!(moheng(&["tsdb", "dump", &path("data")]).success(), dump);
+    let again = moheng(&arguments);
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("already"), "{}", again.stderr);
+    let large = [
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        "-q",
+        "--max-block-duration=1d",
+        &path("samples.txt"),
+        &path("large"),
+    ];
+    assert_eq!(moheng(&large).success(), "");
+    assert_eq!(
+        moheng(&["tsdb", "list", &path("large")])
+            .success()
+            .lines()
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn errors_in_openmetrics_are_placed() {
+    let directory = directory();
+    let file = directory.path().join("samples.txt");
+    let path = file.to_str().expect("the path is text");
+    let output = directory.path().join("out");
+    let output = output.to_str().expect("the path is text");
+    let filler = "# TYPE a gauge\n".to_owned() + &"a{zone=\"a name that takes room\"} 1 1\n".repeat(200_000);
+    for (text, expected) in [
+        ("a 1 1\n", ":2:1: expected # EOF at the end"),
+        ("a 1\n# EOF\n", ":1:1: the sample of a has no timestamp"),
+        ("a 1 1\nb x 1\n# EOF\n", ":2:3: "),
+        ("a 1 1\n# EOF\nb 1 1\n", ":3:1: "),
+        (&(filler.clone() + "b x 1\n# EOF\n"), ":200002:3: "),
+    ] {
+        fs::write(&file, text).expect("the file can be written");
+        let finished = moheng(&["tsdb", "create-blocks-from", "openmetrics", path, output]);
+        assert_eq!(finished.code, Some(1));
+        let place = format!("{path}{expected}");
+        assert!(finished.stderr.contains(&place), "{place}: {}", finished.stderr);
+    }
+    fs::write(&file, filler + "# EOF\n").expect("the file can be written");
+    moheng(&["tsdb", "create-blocks-from", "openmetrics", path, output]).success();
+    assert_eq!(moheng(&["tsdb", "dump", output]).success().lines().count(), 1);
+    let bad = moheng(&[
+        "tsdb",
+        "create-blocks-from",
+        "openmetrics",
+        "--label=x",
+        path,
+        output,
+    ]);
+    assert_eq!(bad.code, Some(2));
+}
+
 #[test]
 fn failures() {
     for (arguments, code, message) in [

@@ -1,6 +1,7 @@
 //! Blocks: immutable directories with the samples of a span of time, in Prometheus's format.
 //!
-//! [`BlockWriter`] makes one of series in label order, [`Block`] reads, selects from, deletes in and verifies one,
+//! [`BlockWriter`] makes one of series in label order, [`BlockBuilder`] several of samples in any order, [`Block`] reads, selects from,
+//! deletes in, analyses and verifies one,
 //! [`BlockSet`] is several as one source.
 //! [`compact`](crate::compact) joins several.
 //!
@@ -27,17 +28,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod analyze;
+mod builder;
 mod chunk_files;
 mod encode;
 mod listing;
 mod meta;
 mod reader;
+mod runs;
 mod set;
 mod tombstones;
 mod verify;
 mod writer;
 
 pub use crate::format::ulid::Ulid;
+pub use analyze::BlockAnalysis;
+pub use builder::BlockBuilder;
 pub(crate) use chunk_files::ChunkReader;
 pub(crate) use encode::{EncodedChunk, OwnedSample, SampleEncoder, SampleValue, decode_exactly};
 pub use listing::{BlockListing, list_blocks, remove_block, remove_temporary};

@@ -4,6 +4,8 @@
 mod support;
 
 #[cfg(test)]
+mod backfill;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod block_damage;

@@ -79,7 +79,7 @@ fn calendar_time(time_ms: i64) -> String {
 }
 
 /// A duration in the notation of Go's `Duration.String`.
-fn duration(duration_ms: i64) -> String {
+pub(super) fn duration(duration_ms: i64) -> String {
     let sign = if duration_ms < 0 { "-" } else { "" };
     let all_ms = duration_ms.unsigned_abs();
     if all_ms == 0 {
