@@ -52,7 +52,7 @@ pub use error::{CollectError, HostError};
 pub use host::{
     ArpOptions, CollectorOutcome, CpuOptions, FieldOptions, FilesystemOptions, HostCollection,
     HostCollectors, HostOptions, HostRoots, HwmonOptions, InterruptsOptions, NameFilter, NetclassOptions,
-    NetdevOptions, QdiscOptions, SysctlOptions,
+    NetdevOptions, QdiscOptions, SysctlOptions, SystemdDetails, SystemdOptions,
 };
 #[cfg(feature = "scrape")]
 pub use relabel::{RelabelAction, RelabelConfig, RelabelError, RelabelRule, relabel};

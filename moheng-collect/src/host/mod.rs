@@ -7,6 +7,7 @@ mod bcachefs;
 mod bonding;
 mod btrfs;
 mod buddyinfo;
+mod bus;
 mod cgroups;
 mod collectors;
 mod conntrack;
@@ -33,6 +34,7 @@ mod kernel_hung;
 mod ksmd;
 mod lnstat;
 mod loadavg;
+mod logind;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
@@ -63,6 +65,7 @@ mod stat;
 mod swap;
 mod sysctl;
 mod system;
+mod systemd;
 mod table;
 mod tapestats;
 mod tcpstat;
@@ -84,6 +87,7 @@ pub use collectors::{CollectorOutcome, HostCollection, HostCollectors};
 pub use options::{
     ArpOptions, CpuOptions, FieldOptions, FilesystemOptions, HostOptions, HostRoots, HwmonOptions,
     InterruptsOptions, NameFilter, NetclassOptions, NetdevOptions, QdiscOptions, SysctlOptions,
+    SystemdDetails, SystemdOptions,
 };
 
 /// An error of a system call without a file.

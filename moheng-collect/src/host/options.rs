@@ -59,6 +59,8 @@ pub struct HostOptions {
     pub qdisc: QdiscOptions,
     /// Collector `wifi`: a folder of recorded answers to read instead of asking the kernel, for tests. Default: none.
     pub wifi_fixtures: Option<PathBuf>,
+    /// Collector `systemd`.
+    pub systemd: SystemdOptions,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
     /// Collectors `netstat` and `vmstat`.
@@ -88,6 +90,7 @@ impl Default for HostOptions {
             textfile_directories: Vec::new(),
             qdisc: QdiscOptions::default(),
             wifi_fixtures: None,
+            systemd: SystemdOptions::default(),
             stat_softirqs: false,
             fields: FieldOptions::default(),
             switches: BTreeMap::new(),
@@ -141,6 +144,8 @@ pub struct HostRoots {
     pub root_fs: PathBuf,
     /// The database of udev.
     pub udev_data: PathBuf,
+    /// The socket of the system's message bus (D-Bus).
+    pub system_bus: PathBuf,
 }
 
 impl Default for HostRoots {
@@ -150,6 +155,7 @@ impl Default for HostRoots {
             sys: "/sys".into(),
             root_fs: "/".into(),
             udev_data: "/run/udev/data".into(),
+            system_bus: "/run/dbus/system_bus_socket".into(),
         }
     }
 }
@@ -331,4 +337,40 @@ pub struct QdiscOptions {
     pub devices: NameFilter,
     /// A folder with recorded answers to read instead of asking the kernel, for tests. Default: none.
     pub fixtures: Option<PathBuf>,
+}
+
+/// Options of the collector `systemd`.
+#[derive(Clone, Debug)]
+pub struct SystemdOptions {
+    /// A regular expression that names of units must match as a whole. Default: any.
+    pub include: String,
+    /// A regular expression that names of units must not match as a whole; empty for none. Default: automounts, devices,
+    /// mounts, scopes and slices.
+    pub exclude: String,
+    /// Ask the service manager at its own socket instead of over the bus; only root may. Default: no.
+    pub private: bool,
+    /// What else to report of units.
+    pub details: SystemdDetails,
+}
+
+impl Default for SystemdOptions {
+    fn default() -> Self {
+        Self {
+            include: ".+".to_owned(),
+            exclude: r".+\.(automount|device|mount|scope|slice)".to_owned(),
+            private: false,
+            details: SystemdDetails::default(),
+        }
+    }
+}
+
+/// What the collector `systemd` reports of units beside their state. Default: nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemdDetails {
+    /// How often services were started again.
+    pub restarts: bool,
+    /// When units became active.
+    pub start_times: bool,
+    /// Tasks of services.
+    pub tasks: bool,
 }

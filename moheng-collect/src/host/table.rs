@@ -8,11 +8,11 @@ use super::function::{self, Collect};
 use super::{
     HostOptions, arp, bcache, bcachefs, bonding, btrfs, buddyinfo, cgroups, conntrack, cpu,
     cpu_vulnerabilities, cpufreq, diskstats, dmi, dmmultipath, drbd, edac, entropy, fibrechannel, filefd,
-    filesystem, hwmon, infiniband, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg, mdadm, meminfo,
-    meminfo_numa, mountstats, netclass, netdev, netstat, network_route, nfs, nfsd, nvme, os, pcidevice,
-    powersupplyclass, pressure, processes, qdisc, rapl, schedstat, selinux, slabinfo, sockstat, softirqs,
-    softnet, stat, swap, sysctl, tapestats, tcpstat, textfile, thermal_zone, time, timex, udp_queues, uname,
-    vmstat, watchdog, wifi, xfrm, xfs, zfs, zoneinfo,
+    filesystem, hwmon, infiniband, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg, logind, mdadm,
+    meminfo, meminfo_numa, mountstats, netclass, netdev, netstat, network_route, nfs, nfsd, nvme, os,
+    pcidevice, powersupplyclass, pressure, processes, qdisc, rapl, schedstat, selinux, slabinfo, sockstat,
+    softirqs, softnet, stat, swap, sysctl, systemd, tapestats, tcpstat, textfile, thermal_zone, time, timex,
+    udp_queues, uname, vmstat, watchdog, wifi, xfrm, xfs, zfs, zoneinfo,
 };
 use crate::{Collector, HostError};
 
@@ -94,6 +94,7 @@ pub(super) const COLLECTORS: &[Entry] = &[
     off(ksmd::NAME, Make::Function(ksmd::collect)),
     off(lnstat::NAME, Make::Function(lnstat::collect)),
     on(loadavg::NAME, Make::Function(loadavg::collect)),
+    off(logind::NAME, Make::State(|options, _| logind::build(options))),
     on(mdadm::NAME, Make::Function(mdadm::collect)),
     on(meminfo::NAME, Make::Function(meminfo::collect)),
     off(meminfo_numa::NAME, Make::Function(meminfo_numa::collect)),
@@ -121,6 +122,7 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(stat::NAME, Make::State(|options, _| stat::build(options))),
     off(swap::NAME, Make::Function(swap::collect)),
     off(sysctl::NAME, Make::State(|options, _| sysctl::build(options))),
+    off(systemd::NAME, Make::Filtered(systemd::build)),
     on(tapestats::NAME, Make::Filtered(tapestats::build)),
     off(tcpstat::NAME, Make::Function(tcpstat::collect)),
     on(textfile::NAME, Make::Filtered(textfile::build)),

@@ -10,6 +10,7 @@ pub(crate) mod cgroups;
 pub(crate) mod conntrack;
 pub(crate) mod cpu_list;
 pub(crate) mod cpuinfo;
+pub(crate) mod dbus;
 pub(crate) mod diskstats;
 pub(crate) mod drbd;
 pub(crate) mod file_nr;
@@ -99,6 +100,7 @@ pub(crate) fn parse_all(content: &[u8]) {
     let _ = conntrack::parse(content);
     let _ = cpu_list::parse(content);
     let _ = cpuinfo::parse(content);
+    let _ = dbus::answer(content, 1);
     let _ = diskstats::parse(content);
     let _ = drbd::parse(content);
     let _ = file_nr::parse(content);

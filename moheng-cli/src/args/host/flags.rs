@@ -91,6 +91,30 @@ pub(super) const SWITCHES: &[Switch] = &[
         help: "Soft interrupts by vector",
         set: |options, is_on| options.stat_softirqs = is_on,
     },
+    Switch {
+        name: "collector.systemd.enable-restarts-metrics",
+        is_on: false,
+        help: "How often services were started again",
+        set: |options, is_on| options.systemd.details.restarts = is_on,
+    },
+    Switch {
+        name: "collector.systemd.enable-start-time-metrics",
+        is_on: false,
+        help: "When units became active",
+        set: |options, is_on| options.systemd.details.start_times = is_on,
+    },
+    Switch {
+        name: "collector.systemd.enable-task-metrics",
+        is_on: false,
+        help: "Tasks of services",
+        set: |options, is_on| options.systemd.details.tasks = is_on,
+    },
+    Switch {
+        name: "collector.systemd.private",
+        is_on: false,
+        help: "Ask systemd at its own socket instead of over the bus",
+        set: |options, is_on| options.systemd.private = is_on,
+    },
 ];
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -272,6 +296,24 @@ pub(super) const TEXTS: &[Text] = &[
         help: "A parameter of the kernel whose words become labels; may be repeated",
         set: |options, value| {
             options.sysctl.include_info.push(value.to_owned());
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.systemd.unit-include",
+        value_name: "REGEX",
+        help: "Units to report, matched as a whole (default: any)",
+        set: |options, value| {
+            value.clone_into(&mut options.systemd.include);
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.systemd.unit-exclude",
+        value_name: "REGEX",
+        help: "Units to leave out, matched as a whole",
+        set: |options, value| {
+            value.clone_into(&mut options.systemd.exclude);
             Ok(())
         },
     },

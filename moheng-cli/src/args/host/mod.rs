@@ -56,6 +56,9 @@ impl Args for HostArgs {
 impl FromArgMatches for HostArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut options = HostOptions::default();
+        if let Some(path) = system_bus(std::env::var("DBUS_SYSTEM_BUS_ADDRESS").ok()) {
+            options.roots.system_bus = path.into();
+        }
         if matches.get_flag(DISABLE_DEFAULTS) {
             options.switch_all_off();
         }
@@ -86,6 +89,13 @@ impl FromArgMatches for HostArgs {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// The socket of an address `unix:path=PATH`, as programs on a message bus are told of it.
+fn system_bus(address: Option<String>) -> Option<String> {
+    let address = address?;
+    let rest = address.strip_prefix("unix:path=")?;
+    rest.split([',', ';']).next().map(str::to_owned)
 }
 
 /// `--NAME` and `--no-NAME`, of which the last one counts.
@@ -150,4 +160,21 @@ fn set_filter(matches: &ArgMatches, filter: &Filter, options: &mut HostOptions) 
 
 fn refuse(message: String) -> Error {
     Error::raw(ErrorKind::ValueValidation, message + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_bus() {
+        for (address, path) in [
+            ("unix:path=/a/bus", Some("/a/bus")),
+            ("unix:path=/a/bus,guid=1;unix:path=/b", Some("/a/bus")),
+            ("tcp:host=a", None),
+        ] {
+            assert_eq!(system_bus(Some(address.to_owned())).as_deref(), path, "{address}");
+        }
+        assert_eq!(system_bus(None), None);
+    }
 }
