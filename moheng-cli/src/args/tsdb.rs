@@ -168,7 +168,7 @@ pub(crate) struct OpenmetricsArgs {
     #[arg(value_name = "FILE")]
     pub(crate) input_file: PathBuf,
 
-    /// The directory that gets the blocks. A server that runs on it sees them when it starts the next time.
+    /// The directory that gets the blocks. A server that runs on it sees them within a minute.
     #[arg(value_name = "OUTPUT_DIR", default_value = "data/")]
     pub(crate) output_directory: PathBuf,
 

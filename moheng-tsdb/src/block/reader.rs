@@ -159,6 +159,18 @@ impl Block {
         })
     }
 
+    /// Adds a hint to the description of the block, for whoever opens it the next time.
+    pub(crate) fn add_hint(&self, hint: &str) -> Result<(), Error> {
+        let _guard = self
+            .shared
+            .deleting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        meta::update(&*self.shared.directory, &self.shared.path, |json| {
+            json.compaction.hints.push(hint.to_owned());
+        })
+    }
+
     /// Reads every byte of the block and checks checksums and all references between its parts.
     ///
     /// # Errors

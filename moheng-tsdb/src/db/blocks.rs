@@ -1,5 +1,6 @@
 //! [`Blocks`]: the blocks that are open, as queries see them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -24,6 +25,8 @@ pub(super) struct Blocks {
     leftovers: Mutex<Vec<Ulid>>,
     /// What was damaged when the database was opened.
     damaged: Vec<DamagedBlock>,
+    /// The names of directories that look like blocks and cannot be read.
+    unreadable: Mutex<BTreeSet<String>>,
     /// How often reading has found damage in blocks that are not there any more.
     past_damage_count: AtomicU64,
 }
@@ -40,6 +43,7 @@ impl Blocks {
         Ok(Self {
             current: RwLock::new(Arc::new(BlockSet::new(blocks))),
             leftovers: Mutex::default(),
+            unreadable: Mutex::new(damaged.iter().map(|damaged| damaged.block.clone()).collect()),
             damaged,
             past_damage_count: AtomicU64::new(0),
         })
@@ -151,8 +155,38 @@ impl Blocks {
         *current = Arc::new(BlockSet::new(blocks));
     }
 
+    /// Whether these are other blocks than those that are open, left to be removed, or known to be unreadable.
+    pub(super) fn has_changed(&self, names: impl Iterator<Item = String>) -> bool {
+        let current = self.current();
+        let mut missing: BTreeSet<String> = current
+            .blocks()
+            .iter()
+            .map(|block| block.meta().ulid.to_string())
+            .collect();
+        let leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
+        let unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = |name: &String| {
+            unreadable.contains(name) || leftovers.iter().any(|block| block.to_string() == *name)
+        };
+        let mut has_new = false;
+        for name in names {
+            has_new |= !missing.remove(&name) && !is_known(&name);
+        }
+        has_new || !missing.is_empty()
+    }
+
+    /// Whether a block is open.
+    pub(super) fn holds(&self, ulid: Ulid) -> bool {
+        self.current()
+            .blocks()
+            .iter()
+            .any(|block| block.meta().ulid == ulid)
+    }
+
     /// Takes in blocks that are not there yet, and takes out those that are not among them.
-    pub(super) fn update(&self, found: Vec<Block>) -> ReloadedBlocks {
+    pub(super) fn update(&self, found: Vec<Block>, unreadable: &[DamagedBlock]) -> ReloadedBlocks {
+        let unreadable = unreadable.iter().map(|damaged| damaged.block.clone());
+        *self.unreadable.lock().unwrap_or_else(PoisonError::into_inner) = unreadable.collect();
         let current = self.current();
         let leftovers = self.leftovers.lock().unwrap_or_else(PoisonError::into_inner);
         let is_in = |blocks: &[Block], ulid| blocks.iter().any(|block| block.meta().ulid == ulid);

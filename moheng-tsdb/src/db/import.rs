@@ -8,7 +8,7 @@ use super::{Db, Shared};
 use crate::Error;
 use crate::block::{Block, BlockMeta, FROM_OUT_OF_ORDER, list_blocks};
 use crate::format::names;
-use crate::storage::{Directory, copy_file, remove_tree};
+use crate::storage::{Directory, copy_file, list_or_empty, remove_tree};
 
 /// How [`Db::import_block`] takes a block in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,20 +81,48 @@ impl Db {
 
     /// Looks which blocks the directory holds: opens those that someone else has put there, such as another process that writes to the
     /// directory of a read-only database, and forgets those that are gone. Blocks that cannot be read are left out. What another
-    /// process has appended since is not seen. Waits for a running compaction.
+    /// process has appended since is not seen. Waits for a running compaction. A thread of a database that is open for writing does it
+    /// once a minute, as Prometheus does.
     ///
     /// # Errors
     ///
     /// When the disk fails; nothing has changed then.
     pub fn reload_blocks(&self) -> Result<ReloadedBlocks, Error> {
-        let shared = &*self.shared;
-        let _alone = shared.compaction.lock().unwrap_or_else(PoisonError::into_inner);
-        let (found, _) = open_blocks(&shared.directory, true)?;
-        Ok(shared.blocks.update(found))
+        self.shared.reload_blocks()
     }
 }
 
 impl Shared {
+    /// See [`Db::reload_blocks`]. Does next to nothing while nobody else changes the directory.
+    pub(super) fn reload_blocks(&self) -> Result<ReloadedBlocks, Error> {
+        let _alone = self.compaction.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = list_or_empty(&*self.directory, "").map_err(Error::io("listing the blocks"))?;
+        let there = entries.into_iter().map(|entry| entry.name);
+        if !self
+            .blocks
+            .has_changed(there.filter(|name| names::is_block(name)))
+        {
+            return Ok(ReloadedBlocks::default());
+        }
+        let (found, damaged) = open_blocks(&self.directory, true)?;
+        if self.wal.is_some() {
+            for block in &found {
+                self.keep_memory(block)?;
+            }
+        }
+        Ok(self.blocks.update(found, &damaged))
+    }
+
+    /// Makes sure that a block that someone has put into the directory does not hide samples in memory after a restart.
+    fn keep_memory(&self, block: &Block) -> Result<(), Error> {
+        let meta = block.meta();
+        let is_late = meta.hints.iter().any(|hint| hint == FROM_OUT_OF_ORDER);
+        if is_late || self.blocks.holds(meta.ulid) || self.may_bound_memory(&meta) {
+            return Ok(());
+        }
+        block.add_hint(FROM_OUT_OF_ORDER)
+    }
+
     fn refuse_known(&self, meta: &BlockMeta) -> Result<(), Error> {
         let ulid = meta.ulid;
         let listing = list_blocks(&*self.directory)?;

@@ -213,6 +213,9 @@ fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, E
         COMPACTION_INTERVAL,
         move || {
             compacting.reserve.restore_if_room();
+            if let Err(error) = compacting.reload_blocks() {
+                tracing::error!(%error, "looking for new blocks failed; it is tried again");
+            }
             if let Err(error) = compacting.compact() {
                 tracing::error!(%error, "compaction failed; it is tried again");
             }

@@ -56,6 +56,8 @@ fn expected(samples: &[(usize, i64, f64)]) -> Content {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn samples_in_any_order_become_blocks(
         samples in prop::collection::vec((0_usize..9, -3000_i64..6000, -1e9_f64..1e9), 0..300),

@@ -171,6 +171,45 @@ fn what_others_put_into_the_directory_or_take_out_is_noticed() {
 }
 
 #[test]
+fn a_block_put_there_by_others_does_not_hide_memory() {
+    let directory = MemoryDirectory::new();
+    let db = open_at(&directory, 100);
+    append(&db, &[(7, 98 * HOUR_MS, 1.0)]);
+    write_block(&directory, 1, 90..91);
+    write_block(&directory, 2, 98..100);
+    directory.create_directory("01M84GESTCKFN8JDN0N2BBD9SY").unwrap();
+    assert_eq!(db.reload_blocks().unwrap().added, 2);
+    assert_eq!(db.reload_blocks().unwrap().added, 0);
+    let all = content(&db);
+    assert_eq!(sample_count(&all), 6 * 2 + 12 * 2 + 1);
+    drop(db);
+    let db = open_at(&directory, 100);
+    assert_eq!(content(&db), all);
+    let hints = |meta: &BlockMeta| meta.hints.len();
+    let blocks = list_blocks(&directory).unwrap().blocks;
+    assert_eq!(blocks.iter().map(hints).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn reading_needs_no_room() {
+    let directory = MemoryDirectory::new();
+    write_block(&directory, 1, 0..2);
+    append(&open_at(&directory, 100), &[(0, 98 * HOUR_MS, 1.0)]);
+    let before = directory.files();
+    let faulty = FaultDirectory::new(Arc::new(directory.clone()));
+    faulty.fail_at(0, Fault::Full, true);
+    let reader = Db::builder(Arc::new(faulty.clone()))
+        .read_only(true)
+        .open()
+        .unwrap();
+    assert_eq!(sample_count(&content(&reader)), 25);
+    reader.reload_blocks().unwrap();
+    reader.run_maintenance().unwrap();
+    drop(reader);
+    assert_eq!((faulty.fired(), directory.files()), (0, before));
+}
+
+#[test]
 fn a_directory_is_opened_read_only_whoever_has_it() {
     let directory = tempfile::tempdir().unwrap();
     assert!(Db::open_read_only(directory.path().join("missing")).is_err());
