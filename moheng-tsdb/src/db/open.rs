@@ -230,6 +230,7 @@ fn start_workers(shared: &Arc<Shared>, policy: WalSync) -> Result<Vec<Worker>, E
     if let WalSync::Interval(interval) = policy {
         let syncing = Arc::clone(shared);
         workers.push(Worker::start("moheng-wal-sync", interval, move || {
+            syncing.reserve.restore_if_room_is_known();
             // A failure poisons the log, which logs it and refuses every later append.
             let _ = syncing.logs().try_for_each(Wal::sync_in_background);
         })?);

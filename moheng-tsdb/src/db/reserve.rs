@@ -112,6 +112,14 @@ impl Reserve {
         }
     }
 
+    /// [`Reserve::restore_if_room`] where it is known that there is: little enough to be done each second.
+    pub(super) fn restore_if_room_is_known(&self) {
+        let is_full = self.is_full.load(Ordering::Relaxed);
+        if is_full && self.directory.space().is_ok() {
+            self.restore_if_room();
+        }
+    }
+
     pub(super) fn stats(&self) -> SpaceStats {
         let space = self.directory.space().ok();
         SpaceStats {
