@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     if report
         .problems
         .iter()
-        .all(|problem| problem.contains("meta.json"))
+        .all(|problem| problem.to_string().contains("meta.json"))
     {
         let all = all.expect("a whole block is read");
         let meta = compacted.expect("a whole block is compacted");

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod chunks;
+mod files;
 mod records;
 pub mod simulation;
 
@@ -14,6 +15,7 @@ use crate::wal::{SegmentEvent, SegmentReader};
 
 pub use blocks::BlockParts;
 pub use chunks::{ChunkBuilder, ChunkEncoding, decode_chunk};
+pub use files::check_file;
 
 pub use records::{
     ChunkToMap, annotation_records, deletion_record, histogram_record, mapped_chunk_file, recode_record,

@@ -303,16 +303,13 @@ impl Shared {
             disk_bytes: self.disk_bytes(),
         };
         let mut expired = self.retention.expired(&sizes, disk);
-        if self.blocks.bound_head(&expired) {
-            // The newest block stays: without it a restart would take samples of the log, deleted ones too, for new.
-            let head_start_ms = self.blocks.head_start_ms();
-            let is_newest = |meta: &BlockMeta| Some(meta.end_ms) == head_start_ms && !meta.is_late();
-            expired.retain(|ulid| {
-                !sizes
-                    .iter()
-                    .any(|(meta, _)| meta.ulid == *ulid && is_newest(meta))
-            });
-        }
+        // The newest block stays: without it a restart would take samples of the log, deleted ones too, for new. So do late ones that
+        // reach into memory: their samples may be younger than those there.
+        let head_start_ms = self.blocks.head_start_ms();
+        expired.retain(|ulid| {
+            let meta = sizes.iter().map(|(meta, _)| meta).find(|meta| meta.ulid == *ulid);
+            meta.is_some_and(|meta| head_start_ms.is_some_and(|head_start_ms| meta.end_ms < head_start_ms))
+        });
         if expired.is_empty() {
             return Ok(0);
         }

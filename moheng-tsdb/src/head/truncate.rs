@@ -69,8 +69,10 @@ impl Head {
         }
         self.time_range.start_ms.fetch_max(before_ms, Ordering::Relaxed);
         if !self.notes.deletions().is_empty() {
+            // When all samples of two hours are deleted no block tells that memory begins behind them, and files still have them.
+            let needed_ms = before_ms.min(self.mapped.oldest_ms().unwrap_or(i64::MAX));
             self.notes
-                .change_deletions(|deletions| deletions.truncate(before_ms));
+                .change_deletions(|deletions| deletions.truncate(needed_ms));
         }
         let series = self.remove_empty(&empty) as u64;
         add(&self.counters.chunks_removed, chunks);

@@ -249,3 +249,38 @@ fn the_log_of_late_samples_is_removed_for_good() {
     let left = directory.after_power_cut(|_| 0);
     assert_eq!(content(&open_memory(&left, &settings)), expected);
 }
+
+#[test]
+fn recent_late_samples_are_kept_however_small_the_disk_space() {
+    let directory = MemoryDirectory::new();
+    let mut settings = late_settings();
+    settings.retention.size_bytes = Some(1);
+    let db = open_memory(&directory, &settings);
+    append(&db, &[(0, 2 * HOUR_MS, 1.0)]);
+    append(&db, &[(0, HOUR_MS, 2.0), (0, HOUR_MS + 5, 2.0)]);
+    // That moves late samples to a block.
+    db.delete(&[], HOUR_MS, HOUR_MS).unwrap();
+    assert_eq!(db.compact().unwrap().expired_blocks, 0);
+    assert_eq!(content(&db), of(&[(0, HOUR_MS + 5, 2.0), (0, 2 * HOUR_MS, 1.0)]));
+}
+
+#[test]
+fn deleted_chunks_in_files_stay_deleted_through_a_chunk_snapshot() {
+    let directory = MemoryDirectory::new();
+    let mut settings = settings(WalSync::Always);
+    settings.snapshot_on_close = true;
+    let db = open_memory(&directory, &settings);
+    let mut expected = Vec::new();
+    for minute in 0..400 {
+        append(&db, &[(0, minute * MINUTE_MS, minute as f64)]);
+        if minute >= 120 {
+            expected.push((0, minute * MINUTE_MS, minute as f64));
+        }
+    }
+    db.run_maintenance().unwrap();
+    db.delete(&[], 0, 2 * HOUR_MS - 1).unwrap();
+    db.compact().unwrap();
+    db.close().unwrap();
+    drop(db);
+    assert_eq!(content(&open_memory(&directory, &settings)), of(&expected));
+}

@@ -147,6 +147,7 @@ fn settings(choices: &mut Choices<'_>) -> Settings {
         retention,
         start_timestamps,
         out_of_order_window_ms: window_ms(choices),
+        snapshot_on_close: choices.below(2) == 0,
         ..Settings::default()
     }
 }
