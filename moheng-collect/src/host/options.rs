@@ -61,6 +61,10 @@ pub struct HostOptions {
     pub wifi_fixtures: Option<PathBuf>,
     /// Collector `systemd`.
     pub systemd: SystemdOptions,
+    /// Collector `process_groups`: names of programs that are told apart; all others are one group. Default: 100.
+    pub process_groups_max: usize,
+    /// Collector `units`: services that are reported. Default: 500.
+    pub units_max: usize,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
     /// Collectors `netstat` and `vmstat`.
@@ -91,6 +95,8 @@ impl Default for HostOptions {
             qdisc: QdiscOptions::default(),
             wifi_fixtures: None,
             systemd: SystemdOptions::default(),
+            process_groups_max: 100,
+            units_max: 500,
             stat_softirqs: false,
             fields: FieldOptions::default(),
             switches: BTreeMap::new(),

@@ -10,9 +10,9 @@ use super::{
     cpu_vulnerabilities, cpufreq, diskstats, dmi, dmmultipath, drbd, edac, entropy, fibrechannel, filefd,
     filesystem, hwmon, infiniband, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg, logind, mdadm,
     meminfo, meminfo_numa, mountstats, netclass, netdev, netstat, network_route, nfs, nfsd, nvme, os,
-    pcidevice, powersupplyclass, pressure, processes, qdisc, rapl, schedstat, selinux, slabinfo, sockstat,
-    softirqs, softnet, stat, swap, sysctl, systemd, tapestats, tcpstat, textfile, thermal_zone, time, timex,
-    udp_queues, uname, vmstat, watchdog, wifi, xfrm, xfs, zfs, zoneinfo,
+    pcidevice, powersupplyclass, pressure, process_groups, processes, qdisc, rapl, schedstat, selinux,
+    slabinfo, sockstat, softirqs, softnet, stat, swap, sysctl, systemd, tapestats, tcpstat, textfile,
+    thermal_zone, time, timex, udp_queues, uname, units, vmstat, watchdog, wifi, xfrm, xfs, zfs, zoneinfo,
 };
 use crate::{Collector, HostError};
 
@@ -110,6 +110,10 @@ pub(super) const COLLECTORS: &[Entry] = &[
     off(pcidevice::NAME, Make::Function(pcidevice::collect)),
     on(powersupplyclass::NAME, Make::Filtered(powersupplyclass::build)),
     on(pressure::NAME, Make::Function(pressure::collect)),
+    off(
+        process_groups::NAME,
+        Make::State(|options, _| process_groups::build(options)),
+    ),
     off(processes::NAME, Make::Function(processes::collect)),
     off(qdisc::NAME, Make::Filtered(qdisc::build)),
     on(rapl::NAME, Make::State(|options, _| rapl::build(options))),
@@ -131,6 +135,7 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(timex::NAME, Make::State(|_, _| timex::build())),
     on(udp_queues::NAME, Make::Function(udp_queues::collect)),
     on(uname::NAME, Make::Function(uname::collect)),
+    off(units::NAME, Make::State(|options, _| units::build(options))),
     on(vmstat::NAME, Make::Filtered(vmstat::build)),
     on(watchdog::NAME, Make::Function(watchdog::collect)),
     off(wifi::NAME, Make::State(|options, _| wifi::build(options))),

@@ -32,6 +32,7 @@ pub(crate) mod nl80211;
 pub(crate) mod numa_meminfo;
 pub(crate) mod os_release;
 pub(crate) mod pid_stat;
+pub(crate) mod pid_usage;
 pub(crate) mod pressure;
 pub(crate) mod qdisc;
 pub(crate) mod route;
@@ -126,6 +127,8 @@ pub(crate) fn parse_all(content: &[u8]) {
     let _ = numa_meminfo::parse(content);
     let _ = os_release::parse(content);
     let _ = pid_stat::parse(content);
+    let _ = pid_usage::parse(content);
+    let _ = pid_usage::parse_io(content);
     let _ = pressure::parse(content);
     let _ = qdisc::parse(content);
     let _ = route::parse(content);

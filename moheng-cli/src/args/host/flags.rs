@@ -273,6 +273,15 @@ pub(super) const TEXTS: &[Text] = &[
         },
     },
     Text {
+        name: "collector.process_groups.max",
+        value_name: "COUNT",
+        help: "Names of programs that process_groups tells apart (default: 100)",
+        set: |options, value| {
+            options.process_groups_max = value.parse().map_err(|_| "expected a whole number".to_owned())?;
+            Ok(())
+        },
+    },
+    Text {
         name: "collector.qdisc.fixtures",
         value_name: "DIR",
         help: "Recorded answers for qdisc instead of the kernel's, for tests",
@@ -323,6 +332,15 @@ pub(super) const TEXTS: &[Text] = &[
         help: "Directory, or pattern of directories, whose files *.prom to read; may be repeated",
         set: |options, value| {
             options.textfile_directories.push(value.to_owned());
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.units.max",
+        value_name: "COUNT",
+        help: "Services that units reports (default: 500)",
+        set: |options, value| {
+            options.units_max = value.parse().map_err(|_| "expected a whole number".to_owned())?;
             Ok(())
         },
     },
