@@ -1,6 +1,7 @@
 //! Fills a data directory as scrapes would, opens it again, and says what that took.
 //!
 //!     cargo run --release -p moheng-tsdb --example restart -- fill DIR SERIES SAMPLES   dies without closing
+//!     cargo run --release -p moheng-tsdb --example restart -- close DIR                 opens, and closes with a chunk snapshot
 //!     cargo run --release -p moheng-tsdb --example restart -- open DIR                  prints times and memory as JSON
 //!     cargo run --release -p moheng-tsdb --example restart -- dump DIR                  prints all samples
 #![expect(clippy::print_stdout, reason = "it is a report")]
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.as_slice() {
         ["fill", path, series, samples] => fill(path, series.parse()?, samples.parse()?),
         ["open", path] => open(path),
+        ["close", path] => close(path),
         ["dump", path] => dump(path),
         _ => Err("what to do? see the head of the source".into()),
     }
@@ -116,15 +118,29 @@ fn open(path: &str) -> Result<(), Box<dyn Error>> {
     }
     let read = clock.monotonic().saturating_sub(begin);
     println!(
-        r#"{{"wall": {}, "cpu": {}, "resident": {}, "series": {}, "samples": {}, "mapped": {}, "read_ns": {:.1}}}"#,
+        r#"{{"wall": {}, "cpu": {}, "resident": {}, "series": {}, "restored": {}, "samples": {}, "mapped": {}, "read_ns": {:.1}}}"#,
         wall.as_secs_f64(),
         cpu,
         resident,
         stats.head.series,
+        stats.replay.restored_series,
         stats.replay.samples,
         stats.replay.in_mapped_chunks,
         read.as_nanos() as f64 / count as f64,
     );
+    Ok(())
+}
+
+/// Leaves a chunk snapshot, and says how long that took.
+fn close(path: &str) -> Result<(), Box<dyn Error>> {
+    let mut settings = Settings::default();
+    settings.snapshot_on_close = true;
+    let db = Db::open(path, settings)?;
+    let clock = SystemClock::new();
+    let (begin, cpu) = (clock.monotonic(), processor_seconds());
+    db.close()?;
+    let wall = clock.monotonic().saturating_sub(begin).as_secs_f64();
+    println!(r#"{{"wall": {wall}, "cpu": {}}}"#, processor_seconds() - cpu);
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub use files::check_file;
 
 pub use records::{
     ChunkToMap, annotation_records, deletion_record, histogram_record, mapped_chunk_file, recode_record,
-    series_record,
+    recode_snapshot_extent, recode_snapshot_record, series_record,
 };
 
 /// Appends what adds a record, not compressed, to a segment of `segment_bytes` bytes.

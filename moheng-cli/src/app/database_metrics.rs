@@ -261,6 +261,18 @@ fn replay_families(replay: &ReplayStats) -> Vec<MetricFamily> {
     }
     vec![
         single(
+            "prometheus_tsdb_snapshot_replay_error_total",
+            Counter,
+            "Chunk snapshots that were not used at the last start, because they were damaged or did not fit.",
+            f64::from(u8::from(replay.refused_snapshot.is_some())),
+        ),
+        single(
+            "moheng_chunk_snapshot_restored_series",
+            Gauge,
+            "Series that came from a chunk snapshot at the last start.",
+            replay.restored_series as f64,
+        ),
+        single(
             "prometheus_tsdb_data_replay_duration_seconds",
             Gauge,
             "How long reading the log took at the last start.",

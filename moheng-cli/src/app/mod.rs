@@ -28,7 +28,7 @@ pub(crate) use process::process_families;
 pub(crate) use scrape_metrics::scrape_families;
 pub(crate) use shutdown::stop_on_signals;
 
-use crate::args::{RunArgs, StorageArgs, WebArgs};
+use crate::args::{Feature, RunArgs, StorageArgs, WebArgs};
 use crate::config::{Config, RetentionSection};
 use crate::http::{self, ConnectionLimits, Security, Server, ServerSettings};
 
@@ -152,6 +152,9 @@ async fn open_database(
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
     settings.reserve_bytes = args.storage.reserve_bytes;
+    let features = &args.storage.enable_feature;
+    settings.snapshot_on_close =
+        args.storage.snapshot_on_shutdown || features.contains(&Feature::MemorySnapshotOnShutdown);
     settings.retention = match config.and_then(|config| config.storage.retention) {
         Some(section) => retention_of_config(&section),
         None => retention(&args.storage),

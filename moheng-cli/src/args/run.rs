@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use moheng_tsdb::WalSync;
 
 use super::values::{parse_duration, parse_duration_or_zero, parse_positive, parse_size_bytes};
@@ -80,6 +80,32 @@ pub(crate) struct StorageArgs {
         value_parser = parse_size_bytes
     )]
     pub(crate) reserve_bytes: u64,
+
+    /// Write what is in memory to a chunk snapshot when the server ends, so that the next start does not read the log.
+    #[arg(
+        long = "storage.snapshot-on-shutdown",
+        env = "MOHENG_STORAGE_SNAPSHOT_ON_SHUTDOWN",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = ArgAction::Set
+    )]
+    pub(crate) snapshot_on_shutdown: bool,
+
+    /// Features that Prometheus has to be asked for, by its names.
+    #[arg(
+        long = "enable-feature",
+        env = "MOHENG_ENABLE_FEATURE",
+        value_name = "FEATURE",
+        value_delimiter = ','
+    )]
+    pub(crate) enable_feature: Vec<Feature>,
+}
+
+/// Features that Prometheus has to be asked for and that there are here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Feature {
+    /// Write a chunk snapshot when the server ends; on anyway unless `--storage.snapshot-on-shutdown=false` is given.
+    MemorySnapshotOnShutdown,
 }
 
 /// Who may reach the server, and what they may do.

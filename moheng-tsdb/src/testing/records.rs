@@ -1,9 +1,10 @@
 //! Records of the log.
 
-use moheng_metrics::{Exemplar, HistogramValue, Labels, Metadata};
+use moheng_metrics::{Exemplar, FloatColumns, HistogramValue, Labels, Metadata};
 
 use super::chunks::ChunkEncoding;
-use crate::format::DecodeError;
+use crate::chunk::{Encoding, XorAppender};
+use crate::format::chunk_snapshot::{self, SnapshotRecord};
 use crate::format::head_chunk_file::{self, MappedChunk};
 use crate::format::wal_annotations::{ExemplarsEncoder, put_metadata, read_exemplars, read_metadata};
 use crate::format::wal_histograms::{HistogramsEncoder, kind_of, read_histograms};
@@ -14,6 +15,7 @@ use crate::format::wal_record::{
 use crate::format::wal_samples::{
     LoggedPlace, SamplesEncoder, StartedSamplesEncoder, read_samples, read_started_samples,
 };
+use crate::format::{DecodeError, snapshot_extent};
 
 /// Decodes a record of the log and encodes what was found again; `None` when it is damaged.
 pub fn recode_record(record: &[u8]) -> Option<Vec<u8>> {
@@ -91,6 +93,35 @@ fn recode(kind: RecordKind, body: &[u8]) -> Result<Vec<u8>, DecodeError> {
         }
     }
     Ok(out)
+}
+
+/// Decodes a record of a chunk snapshot, resumes its chunk, and encodes what was found again; `None` when it is damaged.
+pub fn recode_snapshot_record(record: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    match chunk_snapshot::read_record(record).ok()? {
+        SnapshotRecord::Series(series) => {
+            if let Some(chunk) = &series.chunk
+                && chunk.encoding == Encoding::Xor.code()
+            {
+                let mut floats = FloatColumns::default();
+                let mut appender = XorAppender::resume(chunk.data, &mut floats).ok()?;
+                let (timestamp_ms, value_bits) = (appender.end_ms(), appender.value_bits());
+                if appender.sample_count() < u16::MAX {
+                    appender.push(timestamp_ms.wrapping_add(1), f64::from_bits(value_bits));
+                }
+            }
+            chunk_snapshot::put_series(&mut out, &series);
+        }
+        SnapshotRecord::Deletions(deletions) => chunk_snapshot::put_deletions(&mut out, &deletions),
+        SnapshotRecord::Exemplars(exemplars) => chunk_snapshot::put_exemplars(&mut out, &exemplars),
+    }
+    Some(out)
+}
+
+/// Decodes the first record of a chunk snapshot's supplement and encodes it again; `None` when it is damaged.
+pub fn recode_snapshot_extent(record: &[u8]) -> Option<Vec<u8>> {
+    let extent = snapshot_extent::read_extent(record).ok()?;
+    Some(snapshot_extent::write_extent(&extent))
 }
 
 /// A record of the log that names a series.

@@ -287,12 +287,13 @@ def copy(path, name):
     return target
 
 
-def same_answers(sides, path, what, window=None, selector=EVERYTHING, exemplars=False):
+def same_answers(sides, path, what, window=None, selector=EVERYTHING, exemplars=False, features=None):
     """Both servers answer the same of copies of the directory. Returns our samples."""
     end_s = time.time() + 3600
     found = []
     for name, start in (("ours", sides.ours), ("theirs", sides.theirs)):
-        with start(copy(path, name), window=window) as server:
+        options = {"features": features} if features and name == "theirs" else {}
+        with start(copy(path, name), window=window, **options) as server:
             found.append((server.samples(end_s, selector), server.exemplars() if exemplars else {}))
             with open(server.log_path, encoding="utf-8") as log:
                 complaints = [line for line in log if any(word in line.lower() for word in COMPLAINTS)]
@@ -526,6 +527,36 @@ def clean_end(sides, path):
     same_answers(sides, path, "after a clean end")
 
 
+def snapshot_log(path, side, **options):
+    """What a server of this side logs about snapshots when it starts on a copy of the directory."""
+    with side(copy(path, "snapshot"), **options) as server:
+        server.stop(kill=True)
+        with open(server.log_path, encoding="utf-8") as log:
+            return [line for line in log if "snapshot" in line.lower() or "restored_series" in line]
+
+
+def snapshots_go_over(sides, path):
+    """A snapshot of memory that either side wrote when it ended is used by the other."""
+    for round_number, start in enumerate((sides.ours, sides.theirs, sides.ours)):
+        page = Page(series=6)
+        features = {} if start == sides.ours else {"features": "memory-snapshot-on-shutdown"}
+        with start(path, [page.address], **features) as server:
+            page.more(130)
+            server.stop()
+        page.stop()
+        what = f"snapshot {round_number}"
+        expect(any(name.startswith("chunk_snapshot") for name in os.listdir(path)), "there is a snapshot of memory")
+        ours = "".join(snapshot_log(path, sides.ours))
+        expect(" restored_series=" in ours and " restored_series=0" not in ours, f"{what} is used here: {ours}")
+        theirs = "".join(snapshot_log(path, sides.theirs, features="memory-snapshot-on-shutdown"))
+        expect("chunk snapshot loading time" in theirs.lower() and "error" not in theirs.lower(),
+               f"{what} is used there: {theirs}")
+        # With the feature and without it.
+        same_answers(sides, path, what)
+        same_answers(sides, path, f"{what}, read by Prometheus", features="memory-snapshot-on-shutdown")
+        same_dump(sides, path, what)
+
+
 # Directories written here.
 
 def scraped_here(sides, path):
@@ -583,7 +614,7 @@ def ping_pong(sides, path):
 
 
 CASES = {case.__name__: case for case in (
-    killed_head, block_levels, late_samples, late_blocks, deletions, exemplars, histograms, clean_end,
+    killed_head, block_levels, late_samples, late_blocks, deletions, exemplars, histograms, clean_end, snapshots_go_over,
     scraped_here, filled_here, ping_pong)}
 
 
