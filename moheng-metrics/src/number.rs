@@ -67,8 +67,57 @@ pub fn format_float(value: f64, out: &mut String) {
 /// assert_eq!(out, "100000000000000000000");
 /// ```
 pub fn format_json_float(value: f64, out: &mut String) {
+    let integer = value as i64;
+    if integer.unsigned_abs() < EXACT_MANTISSA && (integer as f64).to_bits() == value.to_bits() {
+        return push_integer(integer, out);
+    }
+    if is_plain_in_json(value) {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value);
+        // Without an exponent it is written in the same way already.
+        if !text.as_bytes().contains(&b'e') {
+            return out.push_str(text.strip_suffix(".0").unwrap_or(text));
+        }
+    }
     out.push_str(FloatText::json(value).as_str());
 }
+
+/// Whether a float is written without an exponent.
+fn is_plain_in_json(value: f64) -> bool {
+    value == 0.0 || (1e-6..1e21).contains(&value.abs())
+}
+
+/// Two digits at a time, from the last to the first.
+fn push_integer(integer: i64, out: &mut String) {
+    let mut digits = [0_u8; 20];
+    let mut start = digits.len();
+    let mut rest = integer.unsigned_abs();
+    loop {
+        let pair = DIGIT_PAIRS[(rest % 100) as usize];
+        rest /= 100;
+        digits[start - 2..start].copy_from_slice(&pair);
+        start -= 2;
+        if rest == 0 {
+            break;
+        }
+    }
+    start += usize::from(digits[start] == b'0');
+    if integer < 0 {
+        out.push('-');
+    }
+    out.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
+}
+
+/// The numbers from 00 to 99.
+const DIGIT_PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < pairs.len() {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 /// A float as text, on the stack.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +143,7 @@ impl FloatText {
     /// As [`format_json_float`] writes it.
     pub(crate) fn json(value: f64) -> Self {
         Self::with(value, |decimal, text| {
-            if value == 0.0 || (1e-6..1e21).contains(&value.abs()) {
+            if is_plain_in_json(value) {
                 decimal.push_plain(text);
             } else {
                 decimal.push_exponent(text);
@@ -475,6 +524,23 @@ mod tests {
             out.clear();
             format_json_float(value, &mut out);
             assert_eq!(out, json);
+        }
+    }
+
+    #[test]
+    fn short_ways_to_json_write_the_same() {
+        let scramble = |number: u64| (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+        let wide: Vec<f64> = (0..20_000)
+            .map(|number| f64::from_bits(scramble(scramble(number))))
+            .collect();
+        let near = wide
+            .iter()
+            .map(|value| (value.to_bits() as i64 >> (value.to_bits() & 63)) as f64);
+        let values = near.flat_map(|integer| [integer, integer / 8.0, integer * 1e-9]);
+        for value in values.chain(wide.iter().copied()) {
+            let mut out = String::new();
+            format_json_float(value, &mut out);
+            assert_eq!(out, FloatText::json(value).as_str(), "{value:e}");
         }
     }
 }

@@ -162,6 +162,22 @@ impl Column {
         self.present.insert(step);
     }
 
+    /// Sets the floats that `value` has, asked for step by step.
+    #[inline]
+    pub(crate) fn set_each(&mut self, mut value: impl FnMut(usize) -> Option<f64>) {
+        let chunks = self.values.chunks_mut(WORD_STEPS).zip(&mut self.present.words);
+        for (index, (values, word)) in chunks.enumerate() {
+            let mut present = 0;
+            for (bit, place) in values.iter_mut().enumerate() {
+                if let Some(value) = value(index * WORD_STEPS + bit) {
+                    *place = value;
+                    present |= 1 << bit;
+                }
+            }
+            *word |= present;
+        }
+    }
+
     #[inline]
     pub(crate) fn get(&self, step: usize) -> Option<f64> {
         self.present.contains(step).then(|| self.values[step])

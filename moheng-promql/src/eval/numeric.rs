@@ -1,15 +1,16 @@
 //! Sums, means and variances that keep their precision, of one value after the other or of parts put together.
 
-/// Adds `value` to the compensated sum `(sum, compensation)` after Neumaier.
+/// Adds `value` to the compensated sum `(sum, compensation)`: what rounding lost is known exactly (Knuth's two-sum, which equals
+/// Neumaier's term without having to ask which number is larger).
 #[inline]
 pub(crate) fn compensated_add(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
     let total = sum + value;
+    let added = total - sum;
+    let lost = (sum - (total - added)) + (value - added);
     let compensation = if total.is_infinite() {
         0.0
-    } else if sum.abs() >= value.abs() {
-        compensation + ((sum - total) + value)
     } else {
-        compensation + ((value - total) + sum)
+        compensation + lost
     };
     (total, compensation)
 }

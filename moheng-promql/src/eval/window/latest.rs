@@ -72,16 +72,12 @@ enum Newest<'s> {
 fn latest(samples: &FloatColumns, windows: &Windows, out: &mut Column, result: impl Fn(usize) -> f64) {
     out.reset(windows.steps);
     let mut cursor = Cursor::new(&samples.timestamps_ms);
-    for step in 0..windows.steps {
+    out.set_each(|step| {
         let end_ms = windows.end_ms(step);
-        let Some(newest) = cursor.newest(end_ms) else {
-            continue;
-        };
-        if samples.timestamps_ms[newest] > end_ms - windows.length_ms && !is_stale_nan(samples.values[newest])
-        {
-            out.set(step, result(newest));
-        }
-    }
+        let newest = cursor.newest(end_ms)?;
+        let is_inside = samples.timestamps_ms[newest] > end_ms - windows.length_ms;
+        (is_inside && !is_stale_nan(samples.values[newest])).then(|| result(newest))
+    });
 }
 
 fn latest_of_both<'s>(

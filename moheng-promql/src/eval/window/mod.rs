@@ -170,35 +170,46 @@ impl WindowFunction<'_> {
     /// Calls `compute` for every window that has a sample. Both borders only move forward.
     #[inline]
     fn each(&self, samples: &FloatColumns, out: &mut Column, mut compute: impl FnMut(Window) -> Option<f64>) {
-        self.each_of_times(&samples.timestamps_ms, |window| {
-            if let Some(value) = compute(window) {
-                out.set(window.step, value);
-            }
-        });
+        let mut borders = Borders::default();
+        out.set_each(|step| compute(borders.next(&samples.timestamps_ms, &self.windows, step)?));
     }
 
     /// Calls `visit` for every window that has one of the ascending times.
     #[inline]
     fn each_of_times(&self, times: &[i64], mut visit: impl FnMut(Window)) {
-        let (mut first, mut end) = (0, 0);
+        let mut borders = Borders::default();
         for step in 0..self.windows.steps {
-            let end_ms = self.windows.end_ms(step);
-            let start_ms = end_ms - self.windows.length_ms;
-            while end < times.len() && times[end] <= end_ms {
-                end += 1;
+            if let Some(window) = borders.next(times, &self.windows, step) {
+                visit(window);
             }
-            while first < end && times[first] <= start_ms {
-                first += 1;
-            }
-            if first == end {
-                continue;
-            }
-            visit(Window {
-                step,
-                first,
-                end,
-                end_ms,
-            });
         }
+    }
+}
+
+/// Where the window of the last step lay.
+#[derive(Clone, Copy, Debug, Default)]
+struct Borders {
+    first: usize,
+    end: usize,
+}
+
+impl Borders {
+    /// The window of a step if it has one of the ascending times; to be asked step by step.
+    #[inline]
+    fn next(&mut self, times: &[i64], windows: &Windows, step: usize) -> Option<Window> {
+        let end_ms = windows.end_ms(step);
+        let start_ms = end_ms - windows.length_ms;
+        while self.end < times.len() && times[self.end] <= end_ms {
+            self.end += 1;
+        }
+        while self.first < self.end && times[self.first] <= start_ms {
+            self.first += 1;
+        }
+        (self.first < self.end).then_some(Window {
+            step,
+            first: self.first,
+            end: self.end,
+            end_ms,
+        })
     }
 }
