@@ -172,7 +172,34 @@ impl LabelIndex {
     }
 
     fn has_labels(&self, id: SeriesId, labels: &Labels) -> bool {
-        self.texts_of(id).eq(labels)
+        let mut rest = labels.packed();
+        for (name, value) in self.texts_of(id) {
+            let after = strip_text(rest, name).and_then(|rest| strip_text(rest, value));
+            let Some(after) = after else {
+                return false;
+            };
+            rest = after;
+        }
+        rest.is_empty()
+    }
+}
+
+/// What follows a text at the front of packed labels, when it is that text. Comparing this way, rather than unpacking, checks no
+/// UTF-8 again.
+#[inline]
+fn strip_text<'a>(packed: &'a [u8], text: &str) -> Option<&'a [u8]> {
+    const LONG_TEXT_MARK: u8 = 0xff;
+    let (&mark, rest) = packed.split_first()?;
+    let (length, rest) = if mark == LONG_TEXT_MARK {
+        let (&[low, middle, high], rest) = rest.split_first_chunk::<3>()?;
+        (u32::from_le_bytes([low, middle, high, 0]) as usize, rest)
+    } else {
+        (usize::from(mark), rest)
+    };
+    if length == text.len() {
+        rest.strip_prefix(text.as_bytes())
+    } else {
+        None
     }
 }
 
@@ -187,6 +214,30 @@ mod tests {
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         Labels::from_pairs(pairs.iter().copied())
+    }
+
+    #[test]
+    fn texts_of_every_length_are_compared() {
+        let mut index = LabelIndex::default();
+        let lengths = [1, 2, 253, 254, 255, 256, 300, 70_000];
+        let sets: Vec<Labels> = lengths
+            .iter()
+            .flat_map(|&a| lengths.map(|b| labels(&[(&"n".repeat(a), &"v".repeat(b)), ("x", "y")])))
+            .collect();
+        for set in &sets {
+            let id = index.add(set).unwrap();
+            index.publish_labels(index.hash(set), id);
+        }
+        for (id, set) in (0..).zip(&sets) {
+            assert_eq!(index.find(index.hash(set), set), Some(id));
+            for (other, set) in (0..).zip(&sets) {
+                assert_eq!(index.has_labels(id, set), other == id, "{id} {other}");
+            }
+            let longer = labels(&[("a", "b")]);
+            assert!(!index.has_labels(id, &longer) && !index.has_labels(id, &Labels::empty()));
+        }
+        let prefix = labels(&[("n", "v")]);
+        assert!(!index.has_labels(0, &prefix));
     }
 
     #[test]

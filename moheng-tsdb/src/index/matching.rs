@@ -37,16 +37,7 @@ pub(crate) fn matching(index: &Arc<IndexReader>, matchers: &[Matcher]) -> Result
     for set in exact {
         keep(&mut candidates, set);
     }
-    for matcher in patterns {
-        if let Some(set) = &mut candidates
-            && set.len() * CANDIDATES_PER_VALUE <= index.value_count(matcher.name())
-        {
-            retain_matching(index, matcher, set)?;
-            continue;
-        }
-        let set = index.with_matching_values(matcher)?;
-        keep(&mut candidates, set);
-    }
+    keep_matching_all(index, &patterns, &mut candidates)?;
     let mut set = match candidates {
         Some(set) => set,
         None => index.all_series()?,
@@ -75,15 +66,61 @@ impl IndexReader {
         Ok(series)
     }
 
-    /// The series that have the label, with a value that matches.
-    fn with_matching_values(&self, matcher: &Matcher) -> Result<Vec<u32>, Error> {
+    /// Where the postings are of the label with each value that matches.
+    fn matching_lists(&self, matcher: &Matcher) -> Result<Vec<u64>, Error> {
         // What a negated pattern begins with says nothing about the values wanted.
         let pattern = matcher.pattern().filter(|_| matcher.op() == MatchOp::Regex);
         let prefix = pattern.and_then(|pattern| pattern.prefix()).unwrap_or_default();
         let is_any = accepts_any_value(matcher);
-        self.with_values_where(matcher.name(), prefix, |value| {
-            is_any || matcher.matches_value(value)
-        })
+        let mut offsets = Vec::new();
+        self.visit_values(matcher.name(), prefix, |value, offset| {
+            if !value.starts_with(prefix) {
+                return Ok(ControlFlow::Break(()));
+            }
+            if is_any || matcher.matches_value(value) {
+                offsets.push(offset);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(offsets)
+    }
+
+    /// The series in any of these lists.
+    fn union(&self, lists: &[u64]) -> Result<Vec<u32>, Error> {
+        let mut series = Vec::new();
+        let mut window = Window::default();
+        for &offset in lists {
+            self.read_postings(offset, &mut window, MANY_LISTS_BYTES, &mut series)?;
+        }
+        if lists.len() > 1 {
+            unite(&mut series);
+        }
+        Ok(series)
+    }
+
+    /// The series of `set` that are in any of these lists. Only what is common is brought into order, which is most of the
+    /// work of [`IndexReader::union`].
+    fn intersect_with_any(&self, set: &[u32], lists: &[u64]) -> Result<Vec<u32>, Error> {
+        let mut common = Vec::new();
+        let mut window = Window::default();
+        let (mut list, mut kept) = (Vec::new(), Vec::new());
+        for &offset in lists {
+            list.clear();
+            self.read_postings(offset, &mut window, MANY_LISTS_BYTES, &mut list)?;
+            if list.len() <= set.len() {
+                intersect(&mut list, set);
+                common.extend_from_slice(&list);
+            } else {
+                kept.clear();
+                kept.extend_from_slice(set);
+                intersect(&mut kept, &list);
+                common.extend_from_slice(&kept);
+            }
+        }
+        if lists.len() > 1 {
+            unite(&mut common);
+        }
+        Ok(common)
     }
 
     /// The series that have the label, with a value that begins so and passes a test.
@@ -136,6 +173,38 @@ impl IndexReader {
         subtract(set, &excluded);
         Ok(())
     }
+}
+
+/// Matchers that want the label to be there: with some value, or with a value that passes a test. The one that matches the
+/// smallest part of its label's values comes first.
+fn keep_matching_all(
+    index: &Arc<IndexReader>,
+    patterns: &[&Matcher],
+    candidates: &mut Option<Vec<u32>>,
+) -> Result<(), Error> {
+    let mut wanted = Vec::new();
+    for &matcher in patterns {
+        let value_count = index.value_count(matcher.name());
+        if let Some(set) = candidates
+            && set.len() * CANDIDATES_PER_VALUE <= value_count
+        {
+            retain_matching(index, matcher, set)?;
+            continue;
+        }
+        let lists = index.matching_lists(matcher)?;
+        wanted.push((lists.len() as f64 / value_count.max(1) as f64, lists, matcher));
+    }
+    wanted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for (_, lists, matcher) in wanted {
+        match candidates {
+            None => *candidates = Some(index.union(&lists)?),
+            Some(set) if set.len() * CANDIDATES_PER_VALUE <= lists.len() => {
+                retain_matching(index, matcher, set)?;
+            }
+            Some(set) => *set = index.intersect_with_any(set, &lists)?,
+        }
+    }
+    Ok(())
 }
 
 /// The values a matcher names, if it does.

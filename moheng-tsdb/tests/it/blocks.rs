@@ -118,6 +118,21 @@ fn selections() -> Vec<Select> {
             matcher(MatchOp::Regex, "zone", ".+"),
             matcher(MatchOp::Regex, "instance", "host-00."),
         ],
+        vec![
+            matcher(MatchOp::Regex, "__name__", "metric_[0-2]"),
+            matcher(MatchOp::Regex, "instance", "host-0[1-6].*"),
+        ],
+        vec![
+            matcher(MatchOp::Regex, "job", "n.+"),
+            matcher(MatchOp::Regex, "instance", "host-(00|11)."),
+            matcher(MatchOp::Regex, "__name__", "metric_[01]"),
+            matcher(MatchOp::NotEqual, "zone", ""),
+        ],
+        vec![
+            matcher(MatchOp::NotEqual, "job", ""),
+            matcher(MatchOp::Regex, "zone", "é{1,20}"),
+            matcher(MatchOp::Regex, "nothing", "x.+"),
+        ],
         vec![matcher(MatchOp::Equal, "job", "")],
         vec![matcher(MatchOp::NotEqual, "job", "")],
         vec![
