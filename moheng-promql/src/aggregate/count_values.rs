@@ -51,13 +51,18 @@ impl Evaluator<'_> {
             }
             Ok(())
         })?;
-        // The label may be one of the grouping's, so that groups become one.
+        // The label may be one of the grouping's, so that groups become one; `without` takes it away again.
+        let is_dropped = aggregate
+            .grouping
+            .as_ref()
+            .is_some_and(|grouping| grouping.is_without && grouping.labels.contains(label));
         let mut set = ElementSet::new(self)?;
         let mut row_of: HashMap<Labels, usize> = HashMap::new();
         for (group, value, counts) in rows {
             let element = &groups.elements[group];
-            let labels = element.labels.to_builder().with(label, &value).finish();
-            let drops_name = element.drops_name && label != METRIC_NAME;
+            let value = if is_dropped { "" } else { value.as_str() };
+            let labels = element.labels.to_builder().with(label, value).finish();
+            let drops_name = element.drops_name && (is_dropped || label != METRIC_NAME);
             let row = *row_of.entry(labels.clone()).or_insert(set.rows.len());
             if row == set.rows.len() {
                 set.push(Element { labels, drops_name }, counts)?;

@@ -202,7 +202,7 @@ class Judge:
         own = own.pop() if len(own) == 1 else 0.0
         if name in DATES and math.isnan(ours) and not abs(own) <= 2.0**53:
             return "no date so far away"
-        if name in ("ln", "log2", "log10") and 0 < own < 2.0**-1022:
+        if name in ("ln", "log2", "log10", "^") and 0 < own < 2.0**-1022:
             return "logarithms of the smallest numbers"
         if name in ("exp", "sinh", "cosh") and math.isinf(theirs) and abs(own) > 709:
             return "exponentials of 709"
