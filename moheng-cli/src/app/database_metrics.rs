@@ -9,7 +9,9 @@ pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
     let mut families = head_families(&stats.head);
     families.extend(sample_families(&stats.samples));
     families.extend(exemplar_families(&stats.exemplars));
-    families.extend(wal_families(&stats.wal));
+    families.extend(wal_families("prometheus_tsdb_wal", &stats.wal));
+    families.extend(wal_families("prometheus_tsdb_out_of_order_wbl", &stats.late_log));
+    families.extend(durability_families(&stats.wal));
     families.extend(replay_families(&stats.replay));
     families.extend(space_families(&stats.space));
     families.push(single(
@@ -82,6 +84,30 @@ fn head_families(head: &HeadStats) -> Vec<MetricFamily> {
             head.chunks_created as f64,
         ),
         single(
+            "prometheus_tsdb_head_series_removed_total",
+            Counter,
+            "Series removed since the start: blocks hold all their samples.",
+            head.series_removed as f64,
+        ),
+        single(
+            "prometheus_tsdb_head_chunks_removed_total",
+            Counter,
+            "Chunks removed since the start: blocks hold them.",
+            head.chunks_removed as f64,
+        ),
+        single(
+            "prometheus_tsdb_mmap_chunks_total",
+            Counter,
+            "Full chunks moved from memory to files.",
+            head.chunks_mapped as f64,
+        ),
+        single(
+            "prometheus_tsdb_head_chunks_storage_size_bytes",
+            Gauge,
+            "Size of the files of full chunks.",
+            head.mapped_bytes as f64,
+        ),
+        single(
             "moheng_head_labels",
             Gauge,
             "Distinct pairs of label name and value.",
@@ -139,6 +165,21 @@ fn sample_families(samples: &SampleStats) -> Vec<MetricFamily> {
             "prometheus_tsdb_out_of_order_samples_total",
             "Samples refused because they are older than the newest of their series.",
             samples.out_of_order,
+        ),
+        of_floats(
+            "prometheus_tsdb_head_out_of_order_samples_appended_total",
+            "Samples stored that are older than the newest of their series.",
+            samples.late,
+        ),
+        of_floats(
+            "prometheus_tsdb_too_old_samples_total",
+            "Samples refused because they are older than the window for late ones.",
+            samples.too_old,
+        ),
+        of_floats(
+            "prometheus_tsdb_out_of_bound_samples_total",
+            "Samples refused because they are older than memory takes.",
+            samples.out_of_bounds,
         ),
         refused,
         single(
@@ -203,9 +244,10 @@ fn exemplar_families(exemplars: &ExemplarStats) -> Vec<MetricFamily> {
     ]
 }
 
-fn wal_families(wal: &WalStats) -> Vec<MetricFamily> {
+/// Of the write-ahead log or that of late samples.
+fn wal_families(prefix: &str, wal: &WalStats) -> Vec<MetricFamily> {
     let mut syncs = MetricFamily::new(
-        "prometheus_tsdb_wal_fsync_duration_seconds",
+        &format!("{prefix}_fsync_duration_seconds"),
         MetricKind::Summary,
         "Time to force the log to the disk.",
     );
@@ -218,23 +260,28 @@ fn wal_families(wal: &WalStats) -> Vec<MetricFamily> {
     vec![
         syncs,
         single(
-            "prometheus_tsdb_wal_segment_current",
+            &format!("{prefix}_segment_current"),
             Gauge,
             "The segment that is written to.",
             f64::from(wal.current_segment),
         ),
         single(
-            "prometheus_tsdb_wal_storage_size_bytes",
+            &format!("{prefix}_storage_size_bytes"),
             Gauge,
             "Size of all segments.",
             wal.size_bytes as f64,
         ),
         single(
-            "prometheus_tsdb_wal_writes_failed_total",
+            &format!("{prefix}_writes_failed_total"),
             Counter,
             "Batches that could not be written.",
             wal.failed_writes as f64,
         ),
+    ]
+}
+
+fn durability_families(wal: &WalStats) -> Vec<MetricFamily> {
+    vec![
         single(
             "moheng_wal_written_bytes_total",
             Counter,
@@ -285,10 +332,22 @@ fn replay_families(replay: &ReplayStats) -> Vec<MetricFamily> {
             replay.corruptions as f64,
         ),
         single(
+            "prometheus_tsdb_mmap_chunk_corruptions_total",
+            Counter,
+            "Whether files of full chunks were damaged at the last start; their samples came from the log.",
+            f64::from(u8::from(replay.had_damaged_chunks)),
+        ),
+        single(
             "moheng_wal_replay_samples",
             Gauge,
             "Samples read from the log at the last start.",
             replay.samples as f64,
+        ),
+        single(
+            "moheng_wal_replay_late_samples",
+            Gauge,
+            "Samples read from the log of late samples at the last start.",
+            replay.late_samples as f64,
         ),
         skipped,
     ]
