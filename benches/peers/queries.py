@@ -170,7 +170,7 @@ def main():
             file.write("global: {}\n")
         ports = free_port(), free_port()
         common = [f"--config.file={config}", "--storage.tsdb.retention.time=100y", "--query.max-samples=500000000"]
-        ours = Server("moheng", [server, "run", *common, f"--storage.tsdb.path={data}",
+        ours = Server("moheng", [server, "run", *common, "--query.threads=1", f"--storage.tsdb.path={data}",
                                  f"--web.listen-address=127.0.0.1:{ports[0]}"], ports[0], {})
         theirs = Server("prometheus", ["prometheus", *common, f"--storage.tsdb.path={folder}/theirs",
                                        "--enable-feature=native-histograms",

@@ -8,6 +8,7 @@ mod process;
 mod scrape_metrics;
 mod shutdown;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -136,11 +137,34 @@ fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) 
     engine.lookback_delta_ms = args.query.lookback_delta.as_millis() as i64;
     engine.max_samples = args.query.max_samples as u64;
     engine.timeout = args.query.timeout;
+    engine.threads = match args.query.threads {
+        Some(threads) => threads,
+        None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+    };
+    enable_features(&args.features, &mut engine);
     if let Some(config) = config {
         engine.default_step_ms = config.global.evaluation_interval_ms;
     }
     let engine = Engine::new(engine, Arc::clone(&clock));
     Ok(Server::new(settings, engine, clock)?)
+}
+
+fn enable_features(features: &[Feature], engine: &mut EngineSettings) {
+    for feature in features {
+        match feature {
+            Feature::PromqlExperimentalFunctions => engine.parser.experimental_functions = true,
+            Feature::PromqlBinopFillModifiers => engine.parser.fill_modifiers = true,
+            Feature::PromqlExtendedRangeSelectors => engine.parser.edge_modifiers = true,
+            Feature::PromqlDelayedNameRemoval => engine.delayed_name_removal = true,
+            Feature::UseStartTimestamps => engine.use_start_timestamps = true,
+            Feature::PromqlDurationExpr
+            | Feature::PromqlPerStepStats
+            | Feature::PromqlAtModifier
+            | Feature::PromqlNegativeOffset
+            | Feature::NativeHistograms
+            | Feature::ExemplarStorage => {}
+        }
+    }
 }
 
 async fn open_database(

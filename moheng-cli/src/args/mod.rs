@@ -3,6 +3,7 @@
 mod backup;
 mod collect;
 mod exporter;
+mod feature;
 mod host;
 mod query;
 mod run;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
 pub(crate) use collect::{CollectArgs, CollectCommand};
 pub(crate) use exporter::{ExporterArgs, ExporterCommand, HostExporterArgs};
+pub(crate) use feature::Feature;
 pub(crate) use host::HostArgs;
 pub(crate) use query::{OutputFormat, QueryArgs};
 pub(crate) use run::{Feature, LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};

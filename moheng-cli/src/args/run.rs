@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use moheng_tsdb::WalSync;
 
+use super::feature::Feature;
 use super::values::{parse_duration, parse_duration_or_zero, parse_positive, parse_size_bytes};
 
 /// Arguments of `run`.
@@ -24,6 +25,15 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) query: QueryLimitArgs,
+
+    /// Features to turn on, separated by commas; can be given several times.
+    #[arg(
+        long = "enable-feature",
+        env = "MOHENG_ENABLE_FEATURE",
+        value_name = "FEATURE",
+        value_delimiter = ','
+    )]
+    pub(crate) features: Vec<Feature>,
 
     #[command(flatten)]
     pub(crate) log: LogArgs,
@@ -196,6 +206,15 @@ pub(crate) struct QueryLimitArgs {
         value_parser = parse_positive
     )]
     pub(crate) max_concurrency: usize,
+
+    /// How many threads evaluate one query; without it as many as there are processors.
+    #[arg(
+        long = "query.threads",
+        env = "MOHENG_QUERY_THREADS",
+        value_name = "COUNT",
+        value_parser = parse_positive
+    )]
+    pub(crate) threads: Option<usize>,
 }
 
 /// What is logged to standard error, and how.

@@ -36,14 +36,23 @@ fn run_has_prometheus_defaults() {
         (50_000_000, 20)
     );
     assert!(!args.web.enable_admin_api && !args.web.enable_lifecycle);
+    assert_eq!((args.query.threads, args.features), (None, Vec::new()));
 }
 
 #[test]
 fn run_takes_prometheus_flags() {
     let args = run(
         "moheng-cli run --config.file=p.yml --storage.tsdb.path=/d --web.listen-address=:1 \
-         --web.listen-address 127.0.0.1:2 --query.timeout=90s --log.level=debug --log.format=json",
+         --web.listen-address 127.0.0.1:2 --query.timeout=90s --log.level=debug --log.format=json \
+         --enable-feature=promql-experimental-functions,exemplar-storage --enable-feature promql-delayed-name-removal \
+         --query.threads=3",
     );
+    let features = [
+        Feature::PromqlExperimentalFunctions,
+        Feature::ExemplarStorage,
+        Feature::PromqlDelayedNameRemoval,
+    ];
+    assert_eq!((args.query.threads, &args.features[..]), (Some(3), &features[..]));
     assert_eq!(args.config_file, Some(PathBuf::from("p.yml")));
     assert_eq!(args.web.listen_addresses, [":1", "127.0.0.1:2"]);
     assert_eq!(args.query.timeout.as_secs(), 90);
@@ -55,6 +64,7 @@ fn wrong_lines_are_refused() {
     for (line, expected) in [
         ("moheng-cli run --query.timeout=1.5m", "expected a duration"),
         ("moheng-cli run --query.max-samples=0", "at least 1"),
+        ("moheng-cli run --enable-feature=old-ui", "old-ui"),
         ("moheng-cli run --config.fil=x", "--config.file"),
         ("moheng-cli run --storage.wal-sync=never", "never"),
         ("moheng-cli query", "EXPRESSION"),

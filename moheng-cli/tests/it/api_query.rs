@@ -68,6 +68,31 @@ fn range_queries() {
 }
 
 #[test]
+fn features_are_off_unless_asked_for() {
+    let directory = directory();
+    let form = "query=limitk(2, test_special)";
+    let server = Server::scraping(directory.path(), &[]);
+    let answer = server.post("/api/v1/query", form).json();
+    assert!(
+        answer["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("experimental")),
+        "{answer}"
+    );
+    drop(server);
+    let server = Server::scraping(
+        directory.path(),
+        &["--enable-feature=promql-experimental-functions"],
+    );
+    let answer = server.post("/api/v1/query", form).json();
+    assert_eq!(
+        answer["data"]["result"].as_array().map(Vec::len),
+        Some(2),
+        "{answer}"
+    );
+}
+
+#[test]
 fn limits_and_statistics() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);
@@ -84,4 +109,10 @@ fn limits_and_statistics() {
         "{statistics}"
     );
     assert!(statistics["timings"]["execTotalTime"].is_number());
+    let form = "query=count_over_time(test_special[1m])&start=1000&end=1030&step=10&stats=all";
+    let answer = server.post("/api/v1/query_range", form).json();
+    assert_eq!(
+        answer["data"]["stats"]["samples"]["totalQueryableSamplesPerStep"],
+        json!([[1000, 0], [1010, 0], [1020, 0], [1030, 0]])
+    );
 }

@@ -21,7 +21,8 @@ pub(crate) async fn query_exemplars(
 ) -> Result<Response, ApiError> {
     let (start_ms, end_ms) = time_range(&params)?;
     let text = params.get("query").unwrap_or_default();
-    let expression = moheng_promql::parse(text).map_err(QueryError::from)?;
+    let parser = server.engine.settings().parser;
+    let expression = moheng_promql::parse_with(text, parser).map_err(QueryError::from)?;
     let selects = selections(&expression, start_ms, end_ms);
     let found = read(&server, move |db| Ok(db.exemplars(&selects))).await?;
     Ok(answer(

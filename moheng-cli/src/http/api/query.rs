@@ -1,5 +1,6 @@
 //! `query` and `query_range`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,12 @@ pub(crate) async fn instant_query(
     let time_ms = params.time_ms("time")?.unwrap_or_else(|| server.clock.now_ms());
     let mut query = InstantQuery::new(params.get("query").unwrap_or_default(), time_ms);
     query.lookback_delta_ms = lookback_delta(&params)?;
-    run(server, params, move |engine, source, limits| {
+    query.counts_samples_per_step = params.get("stats").is_some();
+    let times = StepTimes {
+        start_ms: time_ms,
+        step_ms: 0,
+    };
+    run(server, params, times, move |engine, source, limits| {
         query.timeout = Some(limits.timeout);
         query.cancel = limits.cancel;
         engine.instant(source, &query)
@@ -61,10 +67,12 @@ pub(crate) async fn range_query(
         ));
     }
     let text = params.get("query").unwrap_or_default();
-    check_range_type(text)?;
+    check_range_type(&server.engine, text)?;
     let mut query = RangeQuery::new(text, start_ms, end_ms, step_ms);
     query.lookback_delta_ms = lookback_delta(&params)?;
-    run(server, params, move |engine, source, limits| {
+    query.counts_samples_per_step = params.get("stats").is_some();
+    let times = StepTimes { start_ms, step_ms };
+    run(server, params, times, move |engine, source, limits| {
         query.timeout = Some(limits.timeout);
         query.cancel = limits.cancel;
         engine.range(source, &query)
@@ -73,8 +81,8 @@ pub(crate) async fn range_query(
 }
 
 /// Refuses expressions that have no value to draw over time.
-fn check_range_type(text: &str) -> Result<(), ApiError> {
-    let expression = moheng_promql::parse(text).map_err(QueryError::from)?;
+fn check_range_type(engine: &Engine, text: &str) -> Result<(), ApiError> {
+    let expression = moheng_promql::parse_with(text, engine.settings().parser).map_err(QueryError::from)?;
     match expression.value_type() {
         ValueType::Scalar | ValueType::InstantVector => Ok(()),
         other => Err(ApiError::bad_data(format!(
@@ -109,6 +117,13 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// The times a query is evaluated at.
+#[derive(Clone, Copy)]
+struct StepTimes {
+    start_ms: i64,
+    step_ms: i64,
+}
+
 /// How long the parts of a query took.
 struct Timings {
     queued: Duration,
@@ -119,6 +134,7 @@ struct Timings {
 async fn run(
     server: Arc<Server>,
     params: Params,
+    times: StepTimes,
     evaluate: impl FnOnce(&Engine, &dyn SeriesSource, Limits) -> Result<QueryOutput, QueryError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let limit = params.limit("limit")?;
@@ -150,10 +166,16 @@ async fn run(
     server.statistics.count_query(timings.queued, timings.evaluated);
     let output = output?;
     server.statistics.samples_read.add(output.statistics.samples_read);
-    Ok(respond(&params, limit, output, &timings))
+    Ok(respond(&params, limit, output, times, &timings))
 }
 
-fn respond(params: &Params, limit: Option<usize>, output: QueryOutput, timings: &Timings) -> Response {
+fn respond(
+    params: &Params,
+    limit: Option<usize>,
+    output: QueryOutput,
+    times: StepTimes,
+    timings: &Timings,
+) -> Response {
     let QueryOutput {
         mut value,
         mut annotations,
@@ -166,7 +188,10 @@ fn respond(params: &Params, limit: Option<usize>, output: QueryOutput, timings: 
         _ => moheng_promql::Annotations::default(),
     };
     annotations.warnings.extend(cut.warnings);
-    let statistics = params.get("stats").map(|_| statistics_json(&statistics, timings));
+    let statistics = params.get("stats").map(|stats| {
+        let per_step = (stats == "all").then_some(times);
+        statistics_json(&statistics, per_step, timings)
+    });
     answer(params.gzip, wire::query_data(value, statistics), annotations)
 }
 
@@ -182,14 +207,30 @@ fn query_timeout(server: &Server, params: &Params) -> Result<Duration, ApiError>
     })
 }
 
-fn statistics_json(statistics: &Statistics, timings: &Timings) -> String {
+/// With the times of the steps, what each step has seen is written too.
+fn statistics_json(statistics: &Statistics, per_step: Option<StepTimes>, timings: &Timings) -> String {
     let queued = timings.queued.as_secs_f64();
     let evaluated = timings.evaluated.as_secs_f64();
     let total = queued + evaluated;
-    let (read, peak) = (statistics.samples_read, statistics.peak_samples);
+    let (queryable, read) = (statistics.queryable_samples, statistics.samples_read);
+    let peak = statistics.peak_samples;
+    let steps = per_step.map_or_else(String::new, |times| steps_json(statistics, times));
     format!(
-        r#"{{"timings":{{"evalTotalTime":{evaluated},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{evaluated},"execQueueTime":{queued},"execTotalTime":{total}}},"samples":{{"totalQueryableSamples":{read},"samplesRead":{read},"peakSamples":{peak}}}}}"#
+        r#"{{"timings":{{"evalTotalTime":{evaluated},"resultSortTime":0,"queryPreparationTime":0,"innerEvalTime":{evaluated},"execQueueTime":{queued},"execTotalTime":{total}}},"samples":{{"totalQueryableSamples":{queryable},{steps}"samplesRead":{read},"peakSamples":{peak}}}}}"#
     )
+}
+
+/// `"totalQueryableSamplesPerStep":[[1700000000,3],...],`
+fn steps_json(statistics: &Statistics, times: StepTimes) -> String {
+    let mut out = String::from(r#""totalQueryableSamplesPerStep":["#);
+    for (step, count) in statistics.queryable_samples_per_step.iter().enumerate() {
+        out.push_str(if step > 0 { ",[" } else { "[" });
+        wire::push_timestamp(times.start_ms + step as i64 * times.step_ms, &mut out);
+        // Writing to a String does not fail.
+        let _ = write!(out, ",{count}]");
+    }
+    out.push_str("],");
+    out
 }
 
 impl From<QueryError> for ApiError {

@@ -10,6 +10,8 @@ use crate::http::{Pages, push_json_string};
 const SAMPLES_PER_PIECE: usize = 2_000;
 /// How many histograms of a series are written in one piece.
 const HISTOGRAMS_PER_PIECE: usize = 100;
+/// Floats hold all integers up to this one.
+const LARGEST_EXACT_INTEGER: u64 = 1 << 53;
 
 /// `{"status":"success","data":DATA}` with the annotations, where DATA is what `data` writes.
 pub(super) fn success(mut data: Pages, annotations: Annotations) -> Pages {
@@ -269,7 +271,7 @@ fn push_histogram(timestamp_ms: i64, histogram: &FloatHistogram, out: &mut Strin
     for (index, bucket) in histogram.buckets().enumerate() {
         out.push_str(if index == 0 { r#","buckets":["# } else { "," });
         out.push('[');
-        out.push_str(&bucket.boundary_rule().to_string());
+        format_json_float(f64::from(bucket.boundary_rule()), out);
         for number in [bucket.lower, bucket.upper, bucket.count] {
             out.push(',');
             push_number(number, out);
@@ -316,8 +318,12 @@ pub(super) fn push_timestamp(timestamp_ms: i64, out: &mut String) {
         out.push('-');
     }
     let magnitude_ms = timestamp_ms.unsigned_abs();
-    out.push_str(&(magnitude_ms / 1000).to_string());
-    let fraction_ms = magnitude_ms % 1000;
+    let (seconds, fraction_ms) = (magnitude_ms / 1000, magnitude_ms % 1000);
+    if seconds < LARGEST_EXACT_INTEGER {
+        format_json_float(seconds as f64, out);
+    } else {
+        out.push_str(&seconds.to_string());
+    }
     if fraction_ms > 0 {
         let digits = format!(".{fraction_ms:03}");
         out.push_str(digits.trim_end_matches('0'));
