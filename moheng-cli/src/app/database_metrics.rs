@@ -7,6 +7,7 @@ use moheng_tsdb::{ExemplarStats, HeadStats, ReplayStats, SampleStats, SpaceStats
 /// The families of the database, with Prometheus's names where the meaning is the same.
 pub(crate) fn database_families(stats: &Stats) -> Vec<MetricFamily> {
     let mut families = head_families(&stats.head);
+    families.extend(head_edge_families(&stats.head));
     families.extend(sample_families(&stats.samples));
     families.extend(exemplar_families(&stats.exemplars));
     families.extend(wal_families("prometheus_tsdb_wal", &stats.wal));
@@ -58,7 +59,7 @@ fn space_families(space: &SpaceStats) -> Vec<MetricFamily> {
 }
 
 fn head_families(head: &HeadStats) -> Vec<MetricFamily> {
-    let mut families = vec![
+    vec![
         single(
             "prometheus_tsdb_head_series",
             Gauge,
@@ -119,7 +120,11 @@ fn head_families(head: &HeadStats) -> Vec<MetricFamily> {
             "Memory of the texts of label values.",
             head.label_text_bytes as f64,
         ),
-    ];
+    ]
+}
+
+fn head_edge_families(head: &HeadStats) -> Vec<MetricFamily> {
+    let mut families = Vec::new();
     for (edge, time_ms) in [("min", head.start_ms), ("max", head.end_ms)] {
         if let Some(time_ms) = time_ms {
             let name = format!("prometheus_tsdb_head_{edge}_time");
@@ -247,7 +252,7 @@ fn exemplar_families(exemplars: &ExemplarStats) -> Vec<MetricFamily> {
 /// Of the write-ahead log or that of late samples.
 fn wal_families(prefix: &str, wal: &WalStats) -> Vec<MetricFamily> {
     let mut syncs = MetricFamily::new(
-        &format!("{prefix}_fsync_duration_seconds"),
+        format!("{prefix}_fsync_duration_seconds"),
         MetricKind::Summary,
         "Time to force the log to the disk.",
     );

@@ -157,7 +157,8 @@ fn enable_features(features: &[Feature], engine: &mut EngineSettings) {
             Feature::PromqlExtendedRangeSelectors => engine.parser.edge_modifiers = true,
             Feature::PromqlDelayedNameRemoval => engine.delayed_name_removal = true,
             Feature::UseStartTimestamps => engine.use_start_timestamps = true,
-            Feature::PromqlDurationExpr
+            Feature::MemorySnapshotOnShutdown
+            | Feature::PromqlDurationExpr
             | Feature::PromqlPerStepStats
             | Feature::PromqlAtModifier
             | Feature::PromqlNegativeOffset
@@ -176,9 +177,8 @@ async fn open_database(
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
     settings.reserve_bytes = args.storage.reserve_bytes;
-    let features = &args.storage.enable_feature;
     settings.snapshot_on_close =
-        args.storage.snapshot_on_shutdown || features.contains(&Feature::MemorySnapshotOnShutdown);
+        args.storage.snapshot_on_shutdown || args.features.contains(&Feature::MemorySnapshotOnShutdown);
     settings.retention = match config.and_then(|config| config.storage.retention) {
         Some(section) => retention_of_config(&section),
         None => retention(&args.storage),

@@ -15,6 +15,8 @@ pub(crate) enum Feature {
     PromqlDelayedNameRemoval,
     /// Counters start at zero at the time their samples say they started.
     UseStartTimestamps,
+    /// A chunk snapshot when the server ends; on unless `--storage.snapshot-on-shutdown=false` is given.
+    MemorySnapshotOnShutdown,
     /// Arithmetic in durations; always on.
     PromqlDurationExpr,
     /// The samples each step of a query sees, with `stats=all`; always on.

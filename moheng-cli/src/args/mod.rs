@@ -20,7 +20,7 @@ pub(crate) use exporter::{ExporterArgs, ExporterCommand, HostExporterArgs};
 pub(crate) use feature::Feature;
 pub(crate) use host::HostArgs;
 pub(crate) use query::{OutputFormat, QueryArgs};
-pub(crate) use run::{Feature, LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
+pub(crate) use run::{LogArgs, LogFormat, LogLevel, RunArgs, StorageArgs, WebArgs};
 pub(crate) use tsdb::{
     AnalyzeArgs, BlockListArgs, BlockListFormat, BlockOutputArgs, CreateBlocksCommand, DumpArgs, DumpFormat,
     ImportArgs, OpenmetricsArgs, SelectionArgs, TsdbArgs, TsdbCommand, VerifyArgs,

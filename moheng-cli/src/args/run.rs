@@ -100,22 +100,6 @@ pub(crate) struct StorageArgs {
         action = ArgAction::Set
     )]
     pub(crate) snapshot_on_shutdown: bool,
-
-    /// Features that Prometheus has to be asked for, by its names.
-    #[arg(
-        long = "enable-feature",
-        env = "MOHENG_ENABLE_FEATURE",
-        value_name = "FEATURE",
-        value_delimiter = ','
-    )]
-    pub(crate) enable_feature: Vec<Feature>,
-}
-
-/// Features that Prometheus has to be asked for and that there are here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Feature {
-    /// Write a chunk snapshot when the server ends; on anyway unless `--storage.snapshot-on-shutdown=false` is given.
-    MemorySnapshotOnShutdown,
 }
 
 /// Who may reach the server, and what they may do.
