@@ -62,6 +62,28 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// All operators.
+    pub const ALL: [Self; 18] = [
+        Self::Or,
+        Self::And,
+        Self::Unless,
+        Self::Equal,
+        Self::NotEqual,
+        Self::Greater,
+        Self::Less,
+        Self::GreaterOrEqual,
+        Self::LessOrEqual,
+        Self::TrimUpper,
+        Self::TrimLower,
+        Self::Add,
+        Self::Subtract,
+        Self::Multiply,
+        Self::Divide,
+        Self::Modulo,
+        Self::Atan2,
+        Self::Power,
+    ];
+
     /// The operator as written.
     pub const fn as_str(self) -> &'static str {
         match self {

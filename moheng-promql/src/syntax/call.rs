@@ -11,9 +11,7 @@ impl Parser<'_> {
         let name = self.next();
         let mut grouping = self.grouping()?;
         self.expect(TokenKind::LeftParen, "aggregation", "\"(\"")?;
-        let (mut arguments, close) = self.list_until(TokenKind::RightParen, "aggregation", |parser| {
-            parser.expression(0)
-        })?;
+        let (mut arguments, close) = self.call_arguments("aggregation")?;
         let mut span = name.span.to(close.span);
         if grouping.is_none() {
             grouping = self.grouping()?;
@@ -53,9 +51,7 @@ impl Parser<'_> {
         let name = self.next();
         let text = self.text(name);
         self.expect(TokenKind::LeftParen, "function call", "\"(\"")?;
-        let arguments = self.list_until(TokenKind::RightParen, "function call", |parser| {
-            parser.expression(0)
-        });
+        let arguments = self.call_arguments("function call");
         // These are keywords, unlike the names of other functions.
         let lower_case = text.to_ascii_lowercase();
         let is_keyword = matches!(lower_case.as_str(), "start" | "end" | "range" | "step");

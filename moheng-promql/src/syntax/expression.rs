@@ -134,6 +134,10 @@ impl Parser<'_> {
         self.expect(TokenKind::LeftParen, context, "\"(\"")?;
         let mut labels = Vec::new();
         while self.peek().kind != TokenKind::RightParen {
+            // The one keyword that Prometheus does not take for a label here, and numbers.
+            if self.at_keyword("without") || self.peek().kind == TokenKind::Number {
+                return Err(self.unexpected(context, "a label"));
+            }
             labels.push(self.label_name(context)?);
             if self.take(TokenKind::Comma).is_none() {
                 break;
@@ -198,5 +202,18 @@ impl Parser<'_> {
         } else {
             Ok((elements, token))
         }
+    }
+
+    /// `expr, expr)`; unlike in other lists there is no comma before the end.
+    pub(super) fn call_arguments(&mut self, context: &str) -> Parsed<(Vec<Expr>, Token)> {
+        self.list_until(TokenKind::RightParen, context, |parser| {
+            let argument = parser.expression(0);
+            let comma = parser.peek();
+            if comma.kind == TokenKind::Comma && parser.peek_at(1).kind == TokenKind::RightParen {
+                let message = "trailing commas not allowed in function call args";
+                return Err(parser.error(comma.span, message));
+            }
+            argument
+        })
     }
 }

@@ -51,6 +51,22 @@ fn syntax() {
         "foo and bool bar",
         "1:9: parse error: bool modifier can only be used on comparison operators",
     );
+    check(
+        "abs(foo,)",
+        "1:8: parse error: trailing commas not allowed in function call args",
+    );
+    check(
+        "topk(1, foo,) by (x,)",
+        "1:12: parse error: trailing commas not allowed in function call args",
+    );
+    check(
+        "sum(foo) by (without)",
+        "1:14: parse error: unexpected \"without\" in grouping opts, expected a label",
+    );
+    check(
+        "a + on (inf) b",
+        "1:9: parse error: unexpected number \"inf\" in grouping opts, expected a label",
+    );
     check("'\\q'", "1:1: parse error: unknown escape sequence: \\q");
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod coverage;
 mod dashboards;
 mod description;
 mod errors;

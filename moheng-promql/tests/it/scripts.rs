@@ -36,6 +36,11 @@ fn aggregation() {
 }
 
 #[test]
+fn functions() {
+    check("functions.test", Runner::new());
+}
+
+#[test]
 fn windows() {
     check("windows.test", Runner::new());
 }

@@ -128,6 +128,10 @@ impl SlidingSums {
         }
         let moments = self.moments(samples, window);
         let slope = moments.covariance / moments.variance_x;
+        if !slope.is_finite() || !moments.mean_y.is_finite() {
+            // What infinite values and overflows come to depends on the order of operations.
+            return direct_line(samples, window, origin_ms);
+        }
         let origin = (origin_ms - self.origin_ms) as f64 / 1000.0;
         Line {
             slope,
