@@ -7,6 +7,9 @@ use thiserror::Error;
 
 use crate::ast::Span;
 
+/// Messages quote queries, which may be long; nobody reads more than this.
+const MAX_MESSAGE_BYTES: usize = 4096;
+
 /// One thing that is wrong with a query's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
@@ -19,7 +22,7 @@ impl ParseError {
     pub(crate) fn new(span: Span, message: String) -> Self {
         Self {
             span,
-            message,
+            message: shortened(message),
             help: None,
         }
     }
@@ -141,7 +144,7 @@ pub enum QueryError {
 
 impl QueryError {
     pub(crate) fn execution(message: impl Into<String>) -> Self {
-        Self::Execution(message.into())
+        Self::Execution(shortened(message.into()))
     }
 
     pub(crate) fn too_many_samples() -> Self {
@@ -157,4 +160,14 @@ impl QueryError {
     pub(crate) fn same_labelset() -> Self {
         Self::execution("vector cannot contain metrics with the same labelset")
     }
+}
+
+/// A message that is too long to read, without its end.
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE_BYTES {
+        let end = message.floor_char_boundary(MAX_MESSAGE_BYTES);
+        message.truncate(end);
+        message.push('\u{2026}');
+    }
+    message
 }

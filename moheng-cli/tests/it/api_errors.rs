@@ -130,6 +130,38 @@ fn forms_are_bounded() {
 }
 
 #[test]
+fn extreme_queries_are_refused() {
+    let directory = directory();
+    let server = Server::scraping(directory.path(), &[]);
+    let deep = format!("{}up{}", "(".repeat(100_000), ")".repeat(100_000));
+    let chain = vec!["up"; 100_000].join("%2B");
+    let long = "1".repeat(9 << 20);
+    for query in [deep, chain, long, "\"".repeat(1 << 20), "up[".repeat(300_000)] {
+        for (path, name) in [
+            ("query?", "query"),
+            ("query_range?start=0&end=1&step=1&", "query"),
+            ("query_exemplars?", "query"),
+            ("series?", "match[]"),
+            ("labels?", "match[]"),
+        ] {
+            let answer = server.post(&format!("/api/v1/{path}"), &format!("{name}={query}"));
+            let text = answer.text();
+            assert_eq!(answer.status, 400, "{path} {}", &query[..20]);
+            assert_eq!(answer.json()["errorType"], "bad_data", "{path} {}", &query[..20]);
+            assert!(
+                text.len() < 200_000,
+                "{path} {}: {} bytes",
+                &query[..20],
+                text.len()
+            );
+        }
+    }
+    let path = format!("/api/v1/query?query={}", "1".repeat(2 << 20));
+    assert!([400, 414, 431].contains(&server.get(&path).status));
+    assert_eq!(server.get("/-/healthy").status, 200);
+}
+
+#[test]
 fn queries_time_out() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);

@@ -143,6 +143,11 @@ impl<'v> PatternCaptures<'v> {
     /// Replaces `$1`, `${1}`, `$name` and `${name}` in `template` by the groups of that number or name, and `$$` by a
     /// dollar sign. A group that does not exist or took no part is empty; a dollar sign before anything else is itself.
     pub fn expand(&self, template: &str) -> String {
+        self.expand_within(template, usize::MAX).unwrap_or_default()
+    }
+
+    /// As [`Captures::expand`], unless that comes to more than `most_bytes`.
+    pub fn expand_within(&self, template: &str, most_bytes: usize) -> Option<String> {
         let mut out = String::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('$') {
@@ -157,13 +162,16 @@ impl<'v> PatternCaptures<'v> {
                     None => self.get_named(name),
                 };
                 out.push_str(text.unwrap_or_default());
+                if out.len() > most_bytes {
+                    return None;
+                }
                 rest = after;
             } else {
                 out.push('$');
             }
         }
         out.push_str(rest);
-        out
+        (out.len() <= most_bytes).then_some(out)
     }
 }
 

@@ -65,9 +65,8 @@ impl Evaluator<'_> {
             }
             if limit >= i64::MAX as f64 || limit <= i64::MIN as f64 {
                 let text = crate::eval::number_text(limit);
-                return Err(QueryError::execution(format!(
-                    "Scalar value {text} overflows int64"
-                )));
+                let flow = if limit > 0.0 { "overflows" } else { "underflows" };
+                return Err(QueryError::execution(format!("Scalar value {text} {flow} int64")));
             }
             Ok(if limit < 1.0 { 0 } else { limit as usize })
         };

@@ -298,7 +298,8 @@ impl Join<'_, '_, '_> {
     }
 
     fn result_labels(&self, many: &Labels, one: &Labels) -> Labels {
-        let base = if self.keeps_name() {
+        let drops_name_now = self.binary.returns_bool && !self.evaluator.query.delays_name_removal;
+        let base = if self.keeps_name() && !drops_name_now {
             many.clone()
         } else {
             without_metadata(many)

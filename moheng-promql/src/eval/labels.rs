@@ -9,6 +9,11 @@ use super::{Evaluator, Sink, emit};
 use crate::ast::CallExpr;
 use crate::error::QueryError;
 
+/// Longer label values are refused: doubled in every one of many calls inside each other, they would fill any memory.
+const MAX_VALUE_BYTES: usize = 1 << 20;
+/// What a sample weighs.
+const BYTES_PER_SAMPLE: usize = 16;
+
 impl Evaluator<'_> {
     pub(super) fn stream_label_replace(
         &self,
@@ -25,10 +30,12 @@ impl Evaluator<'_> {
             .map_err(|error| QueryError::execution(format!("{error} in label_replace()")))?;
         self.stream_relabeled(call, grid, sink, &mut |element| {
             let value = element.labels.get(origin).unwrap_or_default();
-            let replaced = pattern.captures(value).map(|captures| captures.expand(template));
-            if let Some(text) = replaced {
+            if let Some(captures) = pattern.captures(value) {
+                let text = captures.expand_within(template, MAX_VALUE_BYTES);
+                let text = text.ok_or_else(|| too_long("label_replace()", target))?;
                 set_label(element, target, &text);
             }
+            Ok(())
         })
     }
 
@@ -52,8 +59,12 @@ impl Evaluator<'_> {
                 .iter()
                 .map(|origin| element.labels.get(origin).unwrap_or_default())
                 .collect();
-            let joined = values.join(separator);
-            set_label(element, target, &joined);
+            let lengths = values.iter().map(|value| value.len() + separator.len());
+            if lengths.sum::<usize>() > MAX_VALUE_BYTES + separator.len() {
+                return Err(too_long("label_join()", target));
+            }
+            set_label(element, target, &values.join(separator));
+            Ok(())
         })
     }
 
@@ -62,20 +73,30 @@ impl Evaluator<'_> {
         call: &CallExpr,
         grid: &Grid,
         sink: &mut Sink<'_>,
-        relabel: &mut dyn FnMut(&mut Element),
+        relabel: &mut dyn FnMut(&mut Element) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
+        let target = string_argument(call, 1)?;
+        let mut held = self.limits.hold(0)?;
         let mut set = ElementSet::new(self)?;
         self.stream(argument(call, 0)?, grid, &mut |element, column| {
             let mut seen = Element {
                 labels: self.seen_labels(&element),
                 drops_name: element.drops_name && self.query.delays_name_removal,
             };
-            relabel(&mut seen);
+            relabel(&mut seen)?;
+            // A value of the label counts as the samples that it weighs.
+            held.add(seen.labels.get(target).map_or(0, str::len) / BYTES_PER_SAMPLE)?;
             set.push(seen, column.clone())
         })?;
         set.merge_same_labels()?;
         emit(set, sink)
     }
+}
+
+fn too_long(function: &str, label: &str) -> QueryError {
+    QueryError::execution(format!(
+        "the value of the label {label} is too long in {function}: more than {MAX_VALUE_BYTES} bytes"
+    ))
 }
 
 fn set_label(element: &mut Element, target: &str, value: &str) {

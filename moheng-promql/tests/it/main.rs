@@ -12,6 +12,7 @@ mod coverage;
 mod dashboards;
 mod description;
 mod errors;
+mod extremes;
 mod limits;
 mod over_database;
 mod plans;

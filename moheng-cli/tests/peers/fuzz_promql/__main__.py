@@ -25,6 +25,7 @@ import time
 
 import data
 from judge import Judge
+from malformed import malformed
 from queries import Generator
 from servers import start
 from tree import Dialect
@@ -33,16 +34,19 @@ from tree import Dialect
 def main():
     arguments = parse_arguments()
     deadline = time.monotonic() + arguments.minutes * 60
-    total, failures, rules = 0, 0, {}
+    total, failures, rules, worst = 0, 0, {}, {}
     round_number = arguments.round
     while time.monotonic() < deadline and failures < arguments.failures:
         until = min(deadline, time.monotonic() + arguments.round_minutes * 60)
-        count, failed, counts = run_round(arguments, round_number, until, arguments.failures - failures)
+        count, failed, judge = run_round(arguments, round_number, until, arguments.failures - failures)
         total += count
         failures += failed
-        for rule, times in counts.items():
+        for rule, times in judge.counts.items():
             rules[rule] = rules.get(rule, 0) + times
+        for name, units in judge.worst.items():
+            worst[name] = max(worst.get(name, 0.0), units)
         print(f"round {round_number}: {total} queries, {failures} unexplained; explained: {rules}", flush=True)
+        print("  rounding, at most: " + ", ".join(f"{name} {units:.1f}" for name, units in sorted(worst.items())), flush=True)
         if arguments.only is not None:
             break
         round_number += 1
@@ -50,7 +54,7 @@ def main():
 
 
 def run_round(arguments, round_number, until, failures_left):
-    """New samples and servers; returns how many queries were asked, how many failed, and how often each rule was needed."""
+    """New samples and servers; returns how many queries were asked, how many failed, and the judge."""
     work = tempfile.mkdtemp(prefix="moheng-fuzz-")
     servers = []
     try:
@@ -64,7 +68,7 @@ def run_round(arguments, round_number, until, failures_left):
             number += 1
             if arguments.only is not None:
                 break
-        return number - (arguments.only or 0), failures, judge.counts
+        return number - (arguments.only or 0), failures, judge
     finally:
         for server in servers:
             server.stop()
@@ -72,7 +76,7 @@ def run_round(arguments, round_number, until, failures_left):
 
 
 def ask(judge, generator, arguments, name):
-    """Asks one query for a time and for a range; returns how many of the two went wrong."""
+    """Asks one query for a time and for a range, and whether a mistyped one is refused; returns how many of the three went wrong."""
     queries = Generator(generator, arguments.has_smoothing)
     query = queries.query()
     time_ms = queries.time_ms()
@@ -86,6 +90,11 @@ def ask(judge, generator, arguments, name):
         if problem:
             failures += 1
             print(f"{name}: {query.text(Dialect(True))}\n  {form}: {problem}", flush=True)
+    wrong = malformed(generator, query.text(Dialect(False)))
+    problem = judge.check_refused(wrong, time_ms)
+    if problem:
+        failures += 1
+        print(f"{name}: {wrong}\n  {problem}", flush=True)
     return failures
 
 

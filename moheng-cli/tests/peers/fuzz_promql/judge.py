@@ -4,26 +4,34 @@ A difference is traced to its origin: the innermost part of the query whose own 
 it judged, by the rules of differences.md. What follows from an explained difference further out is explained by it."""
 
 import math
+import re
 
 from queries import COMPARISONS, DATES
-from tree import Call, Dialect, Modifiers, Selector, Subquery, seconds
+from rounding import EPSILON, power, tolerance
+from tree import Binary, Call, Dialect, Selector, Subquery, seconds
 
-EPSILON = 2.0**-52
+# So many steps are looked at one by one at most.
+STEPS = 300
 
-# Sums of products and the like: where the order of summation or the compensation of its error shows. The number is the power of the input
-# that the result is of.
-SUMMING = {
-    "sum": 1, "avg": 1, "stddev": 1, "stdvar": 2, "quantile": 1, "sum_over_time": 1, "avg_over_time": 1, "stddev_over_time": 1,
-    "stdvar_over_time": 2, "quantile_over_time": 1, "rate": 1, "increase": 1, "delta": 1, "deriv": 1, "predict_linear": 1,
-    "holt_winters": 1, "histogram_quantile": 0,
-}
+# What 2.42 says of texts that are queries for Prometheus 3.
+NEWER_SYNTAX = [
+    ("durations are numbers", "unexpected duration"),
+    ("durations are numbers", 'unexpected number "[^"]*" in (offset|subquery)'),
+    ("durations are expressions", "unexpected <op:[-+*/%^]> in (offset|subquery)"),
+    ("durations are expressions", r'unexpected "\(" in (offset|subquery)'),
+    ("durations are expressions", "missing unit character in duration"),
+    ("names may be quoted", 'unexpected string "[^ ]* in (label matching|grouping opts)'),
+]
+
+# Where squares or products of samples are summed.
+OVERFLOWING = ["stddev", "stdvar", "stddev_over_time", "stdvar_over_time", "deriv", "predict_linear", "avg", "avg_over_time", "holt_winters"]
 
 
 class Answer:
     """`error` or `series`: labels as a sorted tuple to a list of (milliseconds, value). `order`: labels as they came."""
 
     def __init__(self, answer):
-        self.error, self.series, self.order, self.kind = None, {}, [], None
+        self.error, self.series, self.order, self.kind, self.by_time = None, {}, [], None, None
         if answer["status"] != "success":
             self.error = answer.get("error") or "error"
             return
@@ -41,7 +49,9 @@ class Answer:
             self.order.append(labels)
 
     def points(self):
-        return {(labels, time): value for labels, samples in self.series.items() for time, value in samples}
+        if self.by_time is None:
+            self.by_time = {(labels, time): value for labels, samples in self.series.items() for time, value in samples}
+        return self.by_time
 
 
 def sample(pair):
@@ -61,13 +71,9 @@ def equal(left, right):
     return ours.keys() == theirs.keys() and all(same(value, theirs[key]) for key, value in ours.items())
 
 
-def is_close(left, right, scale=0.0):
-    """Within a few units in the last place, or of the last place of `scale`."""
-    if same(left, right):
-        return True
-    if math.isnan(left) or math.isnan(right) or math.isinf(left) or math.isinf(right):
-        return False
-    return abs(left - right) <= 64 * EPSILON * max(abs(left), abs(right), scale)
+def is_close(left, right, allowed=0.0):
+    """Whether they are the same, or not further than `allowed` from each other."""
+    return same(left, right) or (math.isfinite(left) and math.isfinite(right) and abs(left - right) <= allowed)
 
 
 class Grid:
@@ -88,10 +94,10 @@ class Grid:
 
 
 class Judge:
-    """Asks both servers. `counts` tells how often each rule explained a difference."""
+    """Asks both servers. `counts` tells how often each rule explained a difference, `worst` the largest rounding of each function in units of `tolerance`."""
 
     def __init__(self, prometheus, moheng):
-        self.prometheus, self.moheng, self.counts = prometheus, moheng, {}
+        self.prometheus, self.moheng, self.counts, self.worst = prometheus, moheng, {}, {}
 
     def ask_both(self, query, path, parameters, bounds=(None, None)):
         answers = []
@@ -120,6 +126,20 @@ class Judge:
         theirs, ours = self.range(query, grid)
         return None if equal(theirs, ours) else self.explain(query, grid, theirs, ours)
 
+    def check_refused(self, text, time_ms):
+        """Whether both refuse a text as no query, or both do not; None when they agree."""
+        kinds = []
+        for server in (self.prometheus, self.moheng):
+            renamed = text.replace("holt_winters", "double_exponential_smoothing") if server is self.moheng else text
+            answer = server.ask("query", {"query": renamed, "time": seconds(time_ms)})
+            kinds.append(answer.get("error", "error") if answer.get("errorType") == "bad_data" else None)
+        if (kinds[0] is None) == (kinds[1] is None):
+            return None
+        rule = kinds[0] and newer_syntax(kinds[0])
+        if rule:
+            return self.explained(rule)
+        return f"prometheus {kinds[0]}, moheng {kinds[1]}"
+
     def check_order(self, query, theirs, ours):
         """Sorted results agree in the order of values; which of several equal ones comes first is open."""
         if not (isinstance(query, Call) and query.name in ("sort", "sort_desc")) or theirs.error:
@@ -134,8 +154,6 @@ class Judge:
 
     def explain(self, node, grid, theirs, ours):
         """None when the difference is explained, else what is wrong."""
-        if theirs.error and not ours.error and "same labelset" in theirs.error:
-            return self.explained("series with the same labels are merged")
         parts = []
         for part in node.children():
             if part.kind == "string" or is_selector_for_timestamp(node, part):
@@ -153,15 +171,14 @@ class Judge:
                 return self.explain(part, grid, *both)
             parts.append(both[1])
         problem = f"origin {node.text(Dialect(True, *grid.bounds))!r} at {grid.start_ms} to {grid.end_ms} by {grid.step_ms}:"
-        rule = rule_for_error(getattr(node, "name", None), theirs, ours)
+        again = self.range(node, grid)
+        if not equal(theirs, again[0]) and equal(ours, again[1]) and wavers(node, theirs, again[0], ours):
+            return self.explained("2.42 is undecided")
+        rule = self.rule_for_all(node, grid, parts, theirs, ours)
         if rule:
             return self.explained(rule)
         if theirs.error or ours.error:
             return f"{problem} prometheus {theirs.error}, moheng {ours.error}"
-        if getattr(node, "name", None) in ("topk", "bottomk") and same_values(theirs, ours):
-            return self.explained("ties")
-        if getattr(node, "name", None) == "atan2" and are_close_without_names(theirs, ours):
-            return self.explained("atan2 drops the name")
         found = differences(theirs, ours)
         for difference in found:
             rule = self.rule_for(node, grid, parts, difference)
@@ -170,36 +187,78 @@ class Judge:
             self.explained(rule)
         return None
 
+    def rule_for_all(self, node, grid, parts, theirs, ours):
+        """The rule that explains the whole answer, where all parts are the same."""
+        name = getattr(node, "name", None)
+        if ours.error and not theirs.error:
+            return self.rule_for_error(node, grid, parts, ours.error)
+        if theirs.error and not ours.error:
+            if "same labelset" in theirs.error and self.agrees_alone(node, grid, ours):
+                return "series with the same labels are merged"
+            return None
+        if name in ("topk", "bottomk") and same_values(theirs, ours, parts[-1]):
+            return "ties"
+        if name == "atan2" and are_close_without_names(theirs, ours):
+            return "atan2 drops the name"
+        if name == "count_values" and forgets_labels(node) and self.agrees_alone(node, grid, ours):
+            return "count_values keeps its grouping"
+        return None
+
+    def rule_for_error(self, node, grid, parts, error):
+        """The rule that explains an error that only moheng gives."""
+        name = getattr(node, "name", None)
+        if name == "atan2" and ("same labelset" in error or "unique matches" in error):
+            plus = Binary("+", node.left, node.right, matching=node.matching)
+            if self.range(plus, grid)[0].error:
+                return "atan2 drops the name"
+        if name not in COMPARISONS or node.is_bool:
+            return None
+        if "many-to-one matching must be explicit" in error:
+            told = Binary(name, node.left, node.right, True, node.matching)
+            if self.range(told, grid)[0].error:
+                return "comparisons match before they filter"
+        if "unique matches" in error and has_two_of_one(node, parts):
+            return "comparisons match before they filter"
+        return None
+
+    def agrees_alone(self, node, grid, ours):
+        """Whether Prometheus says the same as `ours` when it is asked for each time alone."""
+        points, times = ours.points(), list(grid.times())
+        if len(times) > STEPS:
+            return False
+        for time_ms in times:
+            alone = self.instant(node, time_ms, grid.bounds)[0]
+            expected = {labels: value for (labels, at), value in points.items() if at == time_ms}
+            found = {labels: value for (labels, _), value in alone.points().items()}
+            if alone.error or found.keys() != expected.keys():
+                return False
+            if not all(self.is_rounded(node, value, expected[labels], [], []) for labels, value in found.items()):
+                return False
+        return True
+
     def rule_for(self, node, grid, parts, difference):
         """The rule that explains one value that is not the same, where all parts are."""
         labels, time_ms, theirs, ours = difference
         name = getattr(node, "name", None)
-        if theirs is None and name == "predict_linear" and self.is_moving_window(node, grid, difference):
+        inputs = [value for part in parts if part for (_, at), value in part.points().items() if at == time_ms]
+        if self.is_moving_window(node, grid, inputs, difference):
             return "windows that @ fixes do not move"
         if theirs is None or ours is None:
-            return None
-        if is_close(theirs, ours):
+            return "timestamp forgets offset beside @" if forgets_offset(node) else None
+        own = {value for part in parts if part for (who, at), value in part.points().items() if at == time_ms and without_name(who) == labels}
+        own = own.pop() if len(own) == 1 else 0.0
+        if self.is_rounded(node, theirs, ours, inputs, self.window(node, grid, labels, time_ms)):
             return "rounding"
-        inputs = [value for part in parts if part for (_, at), value in part.points().items() if at == time_ms]
-        if name in SUMMING:
-            values = inputs
-            if None in parts:
-                values = [value for samples in self.samples(node, grid, time_ms).values() for _, value in samples]
-            largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-            # The error of a slope grows with the distance from its samples.
-            factor = 64 if name in ("deriv", "predict_linear") else 1
-            if SUMMING[name] and is_close(theirs, ours, factor * power(largest, SUMMING[name])):
-                return "rounding"
-            if name.endswith("over_time") and math.isnan(theirs) and math.isinf(ours) and math.isinf(power(largest, 2)):
-                return "overflow"
-        if name == "predict_linear" and self.is_moving_window(node, grid, difference):
-            return "windows that @ fixes do not move"
+        if isinstance(node, Call) and None in parts:
+            inputs = [value for _, value in self.window(node, grid, labels, time_ms)]
+        if forgets_offset(node):
+            return "timestamp forgets offset beside @"
+        if name in OVERFLOWING and not math.isfinite(theirs) and is_huge(inputs):
+            return "overflow"
         if name in ("rate", "increase") and self.is_extrapolation(node, grid, difference):
             return "extrapolation stops at half a sample's distance"
         if name in ("stddev", "stdvar") and theirs == 0 and math.isnan(ours) and not all(map(math.isfinite, inputs)):
             return "deviation of one value that is not finite"
-        own = {value for part in parts if part for (who, at), value in part.points().items() if at == time_ms and without_name(who) == labels}
-        own = own.pop() if len(own) == 1 else 0.0
         if name in DATES and math.isnan(ours) and not abs(own) <= 2.0**53:
             return "no date so far away"
         if name in ("ln", "log2", "log10", "^") and 0 < own < 2.0**-1022:
@@ -208,33 +267,42 @@ class Judge:
             return "exponentials of 709"
         return None
 
+    def window(self, node, grid, labels, time_ms):
+        """The samples that a function of a window sees of a series: seconds from the origin of its line, value."""
+        if not isinstance(node, Call) or not any(part.kind == "matrix" for part in node.arguments):
+            return []
+        found = [samples for who, samples in self.samples(node, grid, time_ms).items() if without_name(who) == without_name(labels)]
+        samples = found[0] if found else []
+        origin_ms = samples[0][0] if samples and node.name == "deriv" else time_ms
+        return [((at_ms - origin_ms) / 1000, value) for at_ms, value in samples]
+
+    def is_rounded(self, node, theirs, ours, inputs, window):
+        name = getattr(node, "name", None)
+        parameter = max((abs(value) for value in inputs if math.isfinite(value)), default=0.0)
+        terms = [value for _, value in window] if window else inputs
+        allowed, unit = tolerance(name, max(abs(theirs), abs(ours)), terms, parameter, window)
+        if math.isfinite(theirs) and math.isfinite(ours) and theirs != ours and unit > 0:
+            units = abs(theirs - ours) / unit
+            if is_close(theirs, ours, allowed) and units > self.worst.get(str(name), 0.0):
+                self.worst[str(name)] = units
+        return is_close(theirs, ours, allowed)
+
     def samples(self, node, grid, time_ms):
         """The samples in the windows of a function at a time, by labels."""
         (window,) = (part for part in node.arguments if part.kind == "matrix")
         return self.instant(window, time_ms, grid.bounds)[1].series
 
-    def is_moving_window(self, node, grid, difference):
-        """Whether Prometheus answers for a window that moves with the evaluation time although `@` fixes it."""
-        window, seconds_ahead = node.arguments
-        labels, time_ms, theirs, ours = difference
-        if not isinstance(window, Selector) or window.modifiers.at is None:
+    def is_moving_window(self, node, grid, scalars, difference):
+        """Whether Prometheus moves a window with the evaluation time although `@` fixes it: asked for one time, it agrees with us."""
+        labels, time_ms, _, ours = difference
+        if not isinstance(node, Call) or time_ms == grid.start_ms:
             return False
-        offset_ms = grid.start_ms - node_time(window, grid.start_ms, grid.bounds)
-        passed_ms = time_ms - grid.start_ms
-        # It sees only samples in the window that was asked for.
-        for cut_ms in (passed_ms, 0, max(passed_ms + offset_ms, 0)):
-            if window.range_ms <= cut_ms:
-                if theirs is None:
-                    return True
-                continue
-            moving = Selector(window.name, window.matchers, Modifiers(offset_ms + cut_ms), window.range_ms - cut_ms)
-            answer = self.instant(Call(node.name, [moving, seconds_ahead]), time_ms, grid.bounds)[0]
-            moved = answer.points().get((labels, time_ms))
-            if theirs is None and moved is None:
-                return True
-            if theirs is not None and moved is not None and is_close(moved, theirs, abs(ours) * 64):
-                return True
-        return False
+        if not any(part.kind == "matrix" and part.modifiers.at is not None for part in node.arguments):
+            return False
+        alone = self.instant(node, time_ms, grid.bounds)[0].points().get((labels, time_ms))
+        if alone is None or ours is None:
+            return alone is ours
+        return self.is_rounded(node, alone, ours, scalars, self.window(node, grid, labels, time_ms))
 
     def is_extrapolation(self, node, grid, difference):
         """Whether both follow from the samples by their own formula."""
@@ -250,15 +318,64 @@ class Judge:
         return is_near(theirs, old) and is_near(ours, new)
 
 
-def rule_for_error(name, theirs, ours):
-    """The rule that explains an error where all parts are the same."""
-    if not ours.error or theirs.error:
-        return None
-    if name == "atan2" and "same labelset" in ours.error:
-        return "atan2 drops the name"
-    if name in COMPARISONS and "many-to-one matching must be explicit" in ours.error:
-        return "comparisons match before they filter"
+def newer_syntax(error):
+    """The rule that explains why a text is a query for Prometheus 3 and none for 2.42, by what the latter stumbles over."""
+    for rule, pattern in NEWER_SYNTAX:
+        if re.search(pattern, error):
+            return rule
     return None
+
+
+def wavers(node, first, second, ours):
+    """Whether the answers of Prometheus to the same question differ, by choosing among equal elements or by summing in another order."""
+    if any(getattr(part, "name", None) in ("topk", "bottomk") for part in node.walk()):
+        return True
+    points = [answer.points() for answer in (first, second, ours)]
+    if not points[0].keys() == points[1].keys() == points[2].keys():
+        return False
+    return all(is_close(points[0][key], value, 16 * EPSILON * abs(value)) for other in points[1:] for key, value in other.items())
+
+
+def forgets_labels(node):
+    """Whether 2.42 puts the label of `count_values` in the place of one of its grouping's from the second step on: there is room for it."""
+    return node.grouping is not None and node.grouping[0] == "by" and len(node.grouping[1]) == 3 and node.parameter.value < max(node.grouping[1])
+
+
+def forgets_offset(node):
+    """Whether it is `timestamp` of a selector with `@` and `offset`."""
+    if getattr(node, "name", None) != "timestamp" or not is_selector_for_timestamp(node, node.arguments[0]):
+        return False
+    modifiers = node.arguments[0].modifiers
+    return modifiers.at is not None and modifiers.offset_ms is not None
+
+
+def has_two_of_one(node, parts):
+    """Whether two elements of the "many" side have a partner and the same labels after that."""
+    word, names, (group, extra) = node.matching
+    many, one = parts if group == "group_left" else reversed(parts)
+    is_on = word == "on"
+
+    def key(labels, time_ms):
+        return (tuple(pair for pair in labels if (pair[0] in names) == is_on and (is_on or pair[0] != "__name__")), time_ms)
+
+    partners = {key(labels, time_ms): dict(labels) for labels, time_ms in one.points()}
+    seen = set()
+    for labels, time_ms in many.points():
+        partner = partners.get(key(labels, time_ms))
+        if partner is None:
+            continue
+        result = {name: value for name, value in labels if name not in extra}
+        result.update((name, partner[name]) for name in extra if name in partner)
+        element = (tuple(sorted(result.items())), time_ms)
+        if element in seen:
+            return True
+        seen.add(element)
+    return False
+
+
+def is_huge(values):
+    """Whether products of these values overflow."""
+    return math.isinf(power(max(map(abs, values), default=0.0), 2))
 
 
 def is_selector_for_timestamp(node, part):
@@ -307,22 +424,22 @@ def without_name(labels):
     return tuple(pair for pair in labels if pair[0] != "__name__")
 
 
-def power(value, exponent):
-    try:
-        return value**exponent
-    except OverflowError:
-        return math.inf
-
-
 def are_close_without_names(left, right):
     theirs, ours = ({(without_name(key), time): value for (key, time), value in answer.points().items()} for answer in (left, right))
-    return theirs.keys() == ours.keys() and all(is_close(value, ours[key]) for key, value in theirs.items())
+    return theirs.keys() == ours.keys() and all(is_close(value, ours[key], 4 * EPSILON * abs(value)) for key, value in theirs.items())
 
 
-def same_values(left, right):
-    """Whether the values are the same, whoever has them."""
-    ours, theirs = (sorted(map(repr, answer.points().values())) for answer in (left, right))
-    return ours == theirs
+def same_values(left, right, inner):
+    """Whether the values of each time are the same, whoever has them, and whoever has one has it before the choice too."""
+    sorted_values = []
+    for answer in (left, right):
+        values = {}
+        for (labels, time_ms), value in answer.points().items():
+            if not same(inner.points().get((labels, time_ms), math.inf if math.isnan(value) else -value), value):
+                return False
+            values.setdefault(time_ms, []).append(repr(value + 0.0))
+        sorted_values.append({time_ms: sorted(texts) for time_ms, texts in values.items()})
+    return sorted_values[0] == sorted_values[1]
 
 
 def differences(left, right):
