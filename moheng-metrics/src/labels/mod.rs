@@ -87,17 +87,22 @@ impl Labels {
     /// sort that [`Labels::from_pairs`] does. Checked in debug builds only.
     pub fn from_sorted_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut packed = Vec::with_capacity(128);
-        for (name, value) in pairs {
-            debug_assert!(!value.is_empty(), "label {name} has an empty value");
-            push_text(&mut packed, name);
-            push_text(&mut packed, value);
-        }
+        Self::pack_sorted_pairs(pairs, &mut packed);
         let labels = Self::from_packed(packed);
         debug_assert!(
             labels.iter().zip(labels.iter().skip(1)).all(|(a, b)| a.0 < b.0),
             "labels are not sorted"
         );
         labels
+    }
+
+    /// Appends the packed form of the set that [`Labels::from_sorted_pairs`] builds to `packed`, to look for a set without building it.
+    pub fn pack_sorted_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>, packed: &mut Vec<u8>) {
+        for (name, value) in pairs {
+            debug_assert!(!value.is_empty(), "label {name} has an empty value");
+            push_text(packed, name);
+            push_text(packed, value);
+        }
     }
 
     fn from_packed(packed: Vec<u8>) -> Self {

@@ -136,12 +136,13 @@ impl<'a> BitWindow<'a> {
     /// `count` bits (1 to 64) from `position`.
     #[inline]
     pub(crate) fn read(&self, position: usize, count: u32) -> u64 {
-        let high = self.peek(position) >> (64 - count);
+        let word = self.peek(position);
         if count <= 57 {
-            return high;
+            return word >> (64 - count);
         }
-        let low = self.peek(position + 32) >> (64 - (count - 32));
-        (self.peek(position) >> 32 << (count - 32)) | low
+        // What the first eight bytes do not have is in the high bits of the ninth.
+        let last = self.bytes.get(position / 8 + 8).copied().unwrap_or_default();
+        (word | u64::from(last) >> (8 - position % 8)) >> (64 - count)
     }
 
     #[cold]

@@ -303,9 +303,13 @@ fn decode_columns(
             }
             continue;
         }
-        position = previous.timestamp(window, word, position);
+        if word >> 63 == 0 {
+            position = previous.value_at(window, word << 1, position + 1)?;
+        } else {
+            position = previous.timestamp(window, word, position);
+            position = previous.value(window, position)?;
+        }
         previous.step();
-        position = previous.value(window, position)?;
         previous.store(timestamp, value);
     }
     if position > window.bit_count() {
@@ -326,12 +330,11 @@ impl Previous {
         *value = f64::from_bits(self.value_bits);
     }
 
-    /// Reads a delta of delta from `word`, the bits at `position`, and returns the position behind it.
+    /// Reads a delta of delta that is not 0 from `word`, the bits at `position`, and returns the position behind it.
     #[inline]
     fn timestamp(&mut self, window: BitWindow<'_>, word: u64, position: usize) -> usize {
         let (prefix_bits, width) = match (!word).leading_zeros() {
-            0 => return position + 1,
-            1 => (2, 14),
+            0 | 1 => (2, 14),
             2 => (3, 17),
             3 => (4, 20),
             _ => {
@@ -351,7 +354,12 @@ impl Previous {
     /// Reads a value at `position` and returns the position behind it.
     #[inline]
     fn value(&mut self, window: BitWindow<'_>, position: usize) -> Result<usize, ChunkError> {
-        let word = window.peek(position);
+        self.value_at(window, window.peek(position), position)
+    }
+
+    /// Reads a value that begins at `position` with the bits of `word`, of which at least 13 are there.
+    #[inline]
+    fn value_at(&mut self, window: BitWindow<'_>, word: u64, position: usize) -> Result<usize, ChunkError> {
         if word >> 63 == 0 {
             return Ok(position + 1);
         }

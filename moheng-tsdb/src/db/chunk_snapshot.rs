@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::PoisonError;
+use std::thread;
 
 use super::Shared;
 use super::replay::{Piece, read_pieces};
@@ -11,8 +12,8 @@ use crate::format::{DecodeError, names};
 use crate::head::{Head, Replay};
 use crate::storage::{Directory, list_or_empty, remove_tree};
 use crate::wal::{
-    LogFiles, RecordWriter, SegmentEvent, SegmentFile, SegmentReader, SegmentsWriter, free_quarantine_name,
-    segments_in,
+    LogFiles, RecordBatch, RecordWriter, SegmentEvent, SegmentFile, SegmentReader, SegmentsWriter,
+    free_quarantine_name, segments_in,
 };
 use crate::{Error, Settings};
 
@@ -83,20 +84,20 @@ impl ChunkSnapshot {
             return Err(Refusal::Useless(missing));
         }
         let segments = segments_in(directory, &self.path).map_err(fail)?;
+        let size_bytes = segments.iter().map(|segment| segment.size_bytes).sum();
         let pieces: Vec<Piece<'_>> = segments.iter().map(Piece::whole).collect();
         let threads = settings.replay_threads();
-        read_strictly(directory, &pieces, &mut |records| {
-            replay.snapshot_records(records, threads)
+        thread::scope(|scope| {
+            let restoring = replay.snapshot(scope, threads, (extent, size_bytes));
+            let mut restoring = restoring.map_err(fail)?;
+            read_strictly(directory, &pieces, &mut |batch| restoring.batch(batch))?;
+            restoring
+                .finish(extent)
+                .map_err(|error| Refusal::Damaged(error.to_string()))
         })?;
-        replay
-            .end_snapshot(extent)
-            .map_err(|error| Refusal::Damaged(error.to_string()))?;
         if let Some((_, rest)) = &supplement {
-            return read_strictly(directory, &[rest.piece()], &mut |records| {
-                for record in records {
-                    replay.record(record)?;
-                }
-                Ok(())
+            return read_strictly(directory, &[rest.piece()], &mut |batch| {
+                batch.records().try_for_each(|record| replay.record(record))
             });
         }
         // Written by Prometheus: what it does not say is in the log.
@@ -155,7 +156,7 @@ fn supplement_of(directory: &dyn Directory, snapshot: &str) -> io::Result<Option
 }
 
 /// What records are given to.
-type Take<'a> = dyn FnMut(&mut dyn Iterator<Item = &[u8]>) -> Result<(), DecodeError> + 'a;
+type Take<'a> = dyn FnMut(RecordBatch) -> Result<(), DecodeError> + 'a;
 
 /// Reads pieces of which nothing may be damaged.
 fn read_strictly(
@@ -165,7 +166,7 @@ fn read_strictly(
 ) -> Result<(), Refusal> {
     let mut outcome = Ok(());
     let repairs = read_pieces(directory, pieces, &mut |batch| {
-        outcome = take(&mut batch.records());
+        outcome = take(batch);
         outcome.is_ok()
     });
     outcome.map_err(|error| Refusal::Damaged(error.to_string()))?;

@@ -6,7 +6,7 @@ use std::thread;
 use crate::format::{DecodeError, names};
 use crate::head::{Replay, ReplayCounts};
 use crate::storage::Directory;
-use crate::wal::{LogFiles, RepairPlan, SegmentEvent, SegmentFile, SegmentReader};
+use crate::wal::{LogFiles, RecordBatch, RepairPlan, SegmentEvent, SegmentFile, SegmentReader};
 use crate::{Error, ReplayStats};
 
 /// What reading the log found.
@@ -131,7 +131,7 @@ fn read_files(
     }
     stats.segments += pieces.len() as u64;
     let repairs = read_pieces(directory, pieces, &mut |batch| {
-        stats.corruptions += apply(batch, replay);
+        stats.corruptions += apply(&batch, replay);
         true
     })?;
     for plan in &repairs {
@@ -156,7 +156,7 @@ fn read_files(
 pub(super) fn read_pieces(
     directory: &dyn Directory,
     pieces: &[Piece<'_>],
-    on_batch: &mut dyn FnMut(&RecordBatch) -> bool,
+    on_batch: &mut dyn FnMut(RecordBatch) -> bool,
 ) -> Result<Vec<RepairPlan>, Error> {
     let (sender, receiver) = mpsc::sync_channel(QUEUED_BATCHES);
     thread::scope(|scope| {
@@ -166,7 +166,7 @@ pub(super) fn read_pieces(
             .map_err(Error::io("starting the thread that reads the write-ahead log"))?;
         let mut has_enough = false;
         for batch in receiver {
-            if !on_batch(&batch) {
+            if !on_batch(batch) {
                 has_enough = true;
                 break;
             }
@@ -183,23 +183,6 @@ const QUEUED_BATCHES: usize = 4;
 /// Records are handed over in batches of about this size.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Whole records of one segment, one after the other.
-#[derive(Debug, Default)]
-pub(super) struct RecordBatch {
-    segment: String,
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl RecordBatch {
-    /// The records.
-    pub(super) fn records(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let ranges = starts.zip(&self.ends);
-        ranges.map(|(start, &end)| self.bytes.get(start..end).unwrap_or_default())
-    }
-}
-
 /// Applies records and returns how many of them make no sense.
 fn apply(batch: &RecordBatch, replay: &mut Apply<'_>) -> u64 {
     let mut malformed = 0;
@@ -207,7 +190,7 @@ fn apply(batch: &RecordBatch, replay: &mut Apply<'_>) -> u64 {
         if let Err(error) = replay(record) {
             malformed += 1;
             // The checksum holds, so it was written like this: nothing to cut out.
-            tracing::warn!(segment = %batch.segment, %error, "a record is not well formed");
+            tracing::warn!(segment = %batch.segment(), %error, "a record is not well formed");
         }
     }
     malformed
@@ -238,10 +221,7 @@ fn read_piece(
     let fail = || Error::io(format!("reading {}", segment.path));
     let mut reader = SegmentReader::open(directory, &segment.path, segment.size_bytes).map_err(fail())?;
     let mut plan: Option<RepairPlan> = None;
-    let new_batch = || RecordBatch {
-        segment: segment.path.clone(),
-        ..RecordBatch::default()
-    };
+    let new_batch = || RecordBatch::of(&segment.path);
     let send = |batch: RecordBatch| {
         // Only a panic of the applying thread ends the channel, and then nobody wants the error.
         sender
@@ -255,15 +235,14 @@ fn read_piece(
                 if let Some(plan) = &mut plan {
                     plan.is_inside = true;
                 }
-                let begin = batch.bytes.len();
-                batch.bytes.extend_from_slice(record);
+                let before = batch.size_bytes();
+                batch.push(record);
                 let end = reader.whole_end();
                 if end <= range.0 || range.1 < end {
-                    batch.bytes.truncate(begin);
+                    batch.pop(before);
                     continue;
                 }
-                batch.ends.push(batch.bytes.len());
-                if batch.bytes.len() >= BATCH_BYTES {
+                if batch.size_bytes() >= BATCH_BYTES {
                     send(std::mem::replace(&mut batch, new_batch()))?;
                 }
             }

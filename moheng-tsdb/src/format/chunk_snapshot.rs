@@ -11,7 +11,7 @@ use moheng_metrics::HistogramValue;
 
 use super::wal_annotations::{ExemplarsEncoder, LoggedExemplar, read_exemplars};
 use super::wal_histograms::{LoggedValue, put_histogram, read_histogram};
-use super::wal_record::{LoggedDeletion, put_labels, read_labels};
+use super::wal_record::{LoggedDeletion, put_labels, read_more_labels};
 use super::{ByteReader, DecodeError, put_bytes, put_signed_varint, put_varint};
 
 const SERIES: u8 = 1;
@@ -119,6 +119,33 @@ pub(crate) fn put_exemplars(out: &mut Vec<u8>, exemplars: &[LoggedExemplar]) {
     out.extend_from_slice(encoder.record().get(1..).unwrap_or_default());
 }
 
+/// What is behind the kind of a record that is a series: for [`read_named_series`].
+#[inline]
+pub(crate) fn series_body(record: &[u8]) -> Option<&[u8]> {
+    record.strip_prefix(&[SERIES])
+}
+
+/// Reads the reference of a series, appends its labels to `labels`, and returns what is behind them: for [`read_open_chunk`].
+pub(crate) fn read_named_series<'a>(
+    body: &'a [u8],
+    labels: &mut Vec<(&'a str, &'a str)>,
+) -> Result<(u64, &'a [u8]), DecodeError> {
+    let mut reader = ByteReader::new(body);
+    let reference = reader.u64()?;
+    read_more_labels(&mut reader, labels)?;
+    Ok((reference, reader.rest()))
+}
+
+/// Reads what is behind the labels of a series.
+pub(crate) fn read_open_chunk(rest: &[u8]) -> Result<Option<SnapshotChunk<'_>>, DecodeError> {
+    let mut reader = ByteReader::new(rest);
+    reader.u64()?;
+    match reader.varint()? {
+        0 => Ok(None),
+        _ => read_chunk(&mut reader).map(Some),
+    }
+}
+
 /// Reads a record.
 pub(crate) fn read_record(record: &[u8]) -> Result<SnapshotRecord<'_>, DecodeError> {
     let (&kind, body) = record.split_first().ok_or(DecodeError::UnexpectedEnd)?;
@@ -135,19 +162,12 @@ pub(crate) fn read_record(record: &[u8]) -> Result<SnapshotRecord<'_>, DecodeErr
 }
 
 fn read_series(body: &[u8]) -> Result<SnapshotSeries<'_>, DecodeError> {
-    let mut reader = ByteReader::new(body);
-    let reference = reader.u64()?;
     let mut labels = Vec::new();
-    read_labels(&mut reader, &mut labels)?;
-    reader.u64()?;
-    let chunk = match reader.varint()? {
-        0 => None,
-        _ => Some(read_chunk(&mut reader)?),
-    };
+    let (reference, rest) = read_named_series(body, &mut labels)?;
     Ok(SnapshotSeries {
         reference,
         labels,
-        chunk,
+        chunk: read_open_chunk(rest)?,
     })
 }
 

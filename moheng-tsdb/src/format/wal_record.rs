@@ -153,8 +153,16 @@ pub(super) fn read_labels<'a>(
     reader: &mut ByteReader<'a>,
     labels: &mut Vec<(&'a str, &'a str)>,
 ) -> Result<(), DecodeError> {
-    let count = reader.varint()?;
     labels.clear();
+    read_more_labels(reader, labels)
+}
+
+/// Reads `label count, {name, value}*` and appends them to `labels`.
+pub(super) fn read_more_labels<'a>(
+    reader: &mut ByteReader<'a>,
+    labels: &mut Vec<(&'a str, &'a str)>,
+) -> Result<(), DecodeError> {
+    let count = reader.varint()?;
     for _ in 0..count {
         let name = reader.text()?;
         labels.push((name, reader.text()?));

@@ -7,10 +7,11 @@ use foldhash::fast::FixedState;
 use moheng_metrics::{Labels, SampleError};
 
 use super::append::REJECTED;
-use super::page::place;
+use super::page::{PAGE_SERIES, Page, place};
 use super::series::{Series, Tail};
 use super::stats::add;
 use super::{Head, SeriesId};
+use crate::format::DecodeError;
 use crate::format::wal_record::REFERENCE_MAX;
 
 /// What the index holds before series are added.
@@ -28,6 +29,24 @@ struct NewSeries<'a> {
     labels: &'a Labels,
     /// Where its labels came first.
     position: usize,
+}
+
+/// Series whose labels are all different, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct NamedSeries<'a> {
+    pub(super) references: Vec<u64>,
+    /// Ascending by name in each series.
+    pub(super) labels: Vec<(&'a str, &'a str)>,
+    /// Where the labels of each end.
+    pub(super) label_ends: Vec<usize>,
+}
+
+impl NamedSeries<'_> {
+    fn label_sets(&self) -> impl Iterator<Item = &[(&str, &str)]> {
+        let starts = std::iter::once(0).chain(self.label_ends.iter().copied());
+        let ranges = starts.zip(&self.label_ends);
+        ranges.map(|(start, &end)| self.labels.get(start..end).unwrap_or_default())
+    }
 }
 
 impl Head {
@@ -115,26 +134,71 @@ impl Head {
         labels.iter().enumerate().map(find).collect()
     }
 
+    /// Creates series that the log knows under these references, while nobody else uses the head, and returns the id of the first.
+    ///
+    /// # Errors
+    ///
+    /// When one exists already, or numbers are used up.
+    pub(super) fn restore_series(&self, series: &NamedSeries<'_>) -> Result<SeriesId, DecodeError> {
+        let mut index = self.index_mut();
+        let first = SeriesId::try_from(index.len())
+            .ok()
+            .filter(|first| (REJECTED - first) as usize > series.references.len())
+            .ok_or(DecodeError::Invalid("too many series"))?;
+        let mut packed = Vec::new();
+        for pairs in series.label_sets() {
+            packed.clear();
+            Labels::pack_sorted_pairs(pairs.iter().copied(), &mut packed);
+            let hash = index.hash_packed(&packed);
+            if index.find_packed(hash, &packed).is_some() {
+                return Err(DecodeError::Invalid("a series twice"));
+            }
+            let id = index.add(pairs.iter().copied());
+            index.publish_labels(hash, id.ok_or(DecodeError::Invalid("too many labels"))?);
+        }
+        drop(index);
+        self.add_slots(first as usize, &series.references, true);
+        add(&self.counters.series_created, series.references.len() as u64);
+        Ok(first)
+    }
+
+    /// Makes room in the index for so many more series.
+    pub(super) fn reserve_series(&self, count: usize) {
+        self.index_mut().reserve(count);
+    }
+
     /// Makes room for new series from the id `first` on.
     fn add_slots(&self, first: usize, references: &[u64], is_logged: bool) {
-        for (id, &reference) in (first..).zip(references) {
-            let (page_number, slot) = place(id as SeriesId);
-            if self.pages().len() <= page_number {
-                let mut pages = self.pages.write().unwrap_or_else(PoisonError::into_inner);
-                pages.push(Arc::default());
-            }
-            let Some(page) = self.pages().get(page_number).cloned() else {
+        let (mut id, mut rest) = (first, references);
+        while !rest.is_empty() {
+            let (page_number, first_slot) = place(id as SeriesId);
+            let count = rest.len().min(PAGE_SERIES as usize - first_slot);
+            let (here, after) = rest.split_at(count);
+            (id, rest) = (id + count, after);
+            let Some(page) = self.page_or_new(page_number) else {
                 continue;
             };
             let mut tails = page.tails();
-            let tail = Tail::new(reference, is_logged);
-            if let Some(left) = tails.get_mut(slot) {
-                // Left by a creation that failed half way.
-                *left = tail;
-            } else {
-                tails.push(tail);
-                page.data_mut().series.push(Series::default());
+            let mut data = page.data_mut();
+            for (slot, &reference) in (first_slot..).zip(here) {
+                let tail = Tail::new(reference, is_logged);
+                if let Some(left) = tails.get_mut(slot) {
+                    // Left by a creation that failed half way.
+                    *left = tail;
+                } else {
+                    tails.push(tail);
+                    data.series.push(Series::default());
+                }
             }
         }
+    }
+
+    /// A page, which exists or is the next.
+    fn page_or_new(&self, number: usize) -> Option<Arc<Page>> {
+        if self.pages().len() <= number {
+            let mut pages = self.pages.write().unwrap_or_else(PoisonError::into_inner);
+            pages.push(Arc::default());
+        }
+        self.pages().get(number).cloned()
     }
 }

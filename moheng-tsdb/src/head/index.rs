@@ -35,18 +35,37 @@ pub(crate) struct LabelIndex {
 impl LabelIndex {
     /// A hash for [`LabelIndex::find`].
     pub(crate) fn hash(&self, labels: &Labels) -> u32 {
+        self.hash_packed(labels.packed())
+    }
+
+    /// A hash for [`LabelIndex::find_packed`].
+    #[inline]
+    pub(crate) fn hash_packed(&self, packed: &[u8]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(labels.packed());
+        hasher.write(packed);
         hasher.finish() as u32
     }
 
     /// The series with exactly these labels.
     pub(crate) fn find(&self, hash: u32, labels: &Labels) -> Option<SeriesId> {
+        self.find_packed(hash, labels.packed())
+    }
+
+    /// The series with exactly the labels that are packed so.
+    #[inline]
+    pub(crate) fn find_packed(&self, hash: u32, packed: &[u8]) -> Option<SeriesId> {
         self.by_labels
             .find(spread(hash), |&(other, id)| {
-                other == hash && self.has_labels(id, labels)
+                other == hash && self.has_labels(id, packed)
             })
             .map(|&(_, id)| id)
+    }
+
+    /// Makes room for so many more series.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.by_labels.reserve(count, |&(hash, _)| spread(hash));
+        self.series_ends.reserve(count);
+        self.used.reserve(count);
     }
 
     /// How many series there are, with and without samples: the next id.
@@ -54,12 +73,21 @@ impl LabelIndex {
         self.series_ends.len()
     }
 
-    /// Stores the labels of a new series, which is not found by anything yet; `None` when numbers are used up.
-    pub(crate) fn add(&mut self, labels: &Labels) -> Option<SeriesId> {
+    /// Stores the labels of a new series, ascending by name, which is not found by anything yet; `None` when numbers are used up.
+    pub(crate) fn add<'a>(
+        &mut self,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Option<SeriesId> {
         let id = SeriesId::try_from(self.series_ends.len()).ok()?;
         let before = self.series_labels.len();
-        for (name, value) in labels {
-            let Some(label) = self.labels.intern(name, value) else {
+        // Series that are created one after the other have most labels in common.
+        let mut neighbour = id.checked_sub(1).map_or(0..0, |id| self.range(id));
+        for label in labels {
+            let same = neighbour
+                .next()
+                .and_then(|position| self.series_labels.get(position));
+            let same = same.copied().filter(|&same| self.labels.text(same) == label);
+            let Some(label) = same.or_else(|| self.labels.intern(label.0, label.1)) else {
                 self.series_labels.truncate(before);
                 return None;
             };
@@ -171,8 +199,8 @@ impl LabelIndex {
         start..end(id).max(start)
     }
 
-    fn has_labels(&self, id: SeriesId, labels: &Labels) -> bool {
-        let mut rest = labels.packed();
+    fn has_labels(&self, id: SeriesId, packed: &[u8]) -> bool {
+        let mut rest = packed;
         for (name, value) in self.texts_of(id) {
             let after = strip_text(rest, name).and_then(|rest| strip_text(rest, value));
             let Some(after) = after else {
@@ -231,13 +259,13 @@ mod tests {
         for (id, set) in (0..).zip(&sets) {
             assert_eq!(index.find(index.hash(set), set), Some(id));
             for (other, set) in (0..).zip(&sets) {
-                assert_eq!(index.has_labels(id, set), other == id, "{id} {other}");
+                assert_eq!(index.has_labels(id, set.packed()), other == id, "{id} {other}");
             }
             let longer = labels(&[("a", "b")]);
-            assert!(!index.has_labels(id, &longer) && !index.has_labels(id, &Labels::empty()));
+            assert!(!index.has_labels(id, longer.packed()) && !index.has_labels(id, &[]));
         }
         let prefix = labels(&[("n", "v")]);
-        assert!(!index.has_labels(0, &prefix));
+        assert!(!index.has_labels(0, prefix.packed()));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod replay_mapped;
 mod replay_notes;
 mod replay_snapshot;
 mod resolve;
+mod restore_chunks;
 mod sealed;
 mod series;
 mod snapshot;

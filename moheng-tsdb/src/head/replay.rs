@@ -10,7 +10,6 @@ use super::late_samples::{LateSample, LateValue};
 use super::open_extra::value_bits;
 use super::page::{Page, PageData, place};
 use super::replay_mapped::{MappedReplay, Verdict};
-use super::replay_snapshot::Restored;
 use super::series::{Series, Tail};
 use super::stats::add;
 use super::{FoundChunks, Head, SeriesId};
@@ -36,7 +35,6 @@ pub(crate) struct Replay<'a> {
     samples: Vec<LoggedSample>,
     pub(super) time_range: Option<(i64, i64)>,
     pub(super) counts: ReplayCounts,
-    pub(super) restored: Restored,
 }
 
 /// What the log held.
@@ -74,7 +72,6 @@ impl Head {
             samples: Vec::new(),
             time_range: None,
             counts: ReplayCounts::default(),
-            restored: Restored::default(),
         }
     }
 }
