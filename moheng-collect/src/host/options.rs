@@ -29,6 +29,8 @@ pub struct HostOptions {
     pub cpu: CpuOptions,
     /// Collector `diskstats`: device names. Default: no partitions, RAM disks, loop devices and floppies.
     pub disks: NameFilter,
+    /// Collector `ethtool`: names of network devices. Default: all.
+    pub ethtool_devices: NameFilter,
     /// Collector `filesystem`.
     pub filesystem: FilesystemOptions,
     /// Collector `netdev`.
@@ -67,7 +69,7 @@ pub struct HostOptions {
     pub units_max: usize,
     /// Collector `stat`: also count soft interrupts by vector.
     pub stat_softirqs: bool,
-    /// Collectors `netstat` and `vmstat`.
+    /// Collectors `ethtool`, `netstat` and `vmstat`.
     pub fields: FieldOptions,
     switches: BTreeMap<&'static str, bool>,
 }
@@ -79,6 +81,7 @@ impl Default for HostOptions {
             time_limit: Duration::from_secs(6),
             cpu: CpuOptions::default(),
             disks: NameFilter::Exclude(r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$".to_owned()),
+            ethtool_devices: NameFilter::All,
             filesystem: FilesystemOptions::default(),
             netdev: NetdevOptions::default(),
             netclass: NetclassOptions::default(),
@@ -305,9 +308,11 @@ impl Default for InterruptsOptions {
     }
 }
 
-/// Which fields the collectors `netstat` and `vmstat` report.
+/// Which fields the collectors `ethtool`, `netstat` and `vmstat` report.
 #[derive(Clone, Debug)]
 pub struct FieldOptions {
+    /// Matched against what the driver calls a statistic.
+    pub ethtool: String,
     /// Matched against `PROTOCOL_FIELD`.
     pub netstat: String,
     /// Matched against the name of the field.
@@ -321,6 +326,7 @@ impl Default for FieldOptions {
                        Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
                        Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
         Self {
+            ethtool: ".*".to_owned(),
             netstat: netstat.to_owned(),
             vmstat: "^(oom_kill|pgpg|pswp|pg.*fault).*".to_owned(),
         }

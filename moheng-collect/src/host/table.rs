@@ -7,9 +7,9 @@ use moheng_metrics::Clock;
 use super::function::{self, Collect};
 use super::{
     HostOptions, arp, bcache, bcachefs, bonding, btrfs, buddyinfo, cgroups, conntrack, cpu,
-    cpu_vulnerabilities, cpufreq, diskstats, dmi, dmmultipath, drbd, edac, entropy, fibrechannel, filefd,
-    filesystem, hwmon, infiniband, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg, logind, mdadm,
-    meminfo, meminfo_numa, mountstats, netclass, netdev, netstat, network_route, nfs, nfsd, nvme, os,
+    cpu_vulnerabilities, cpufreq, diskstats, dmi, dmmultipath, drbd, edac, entropy, ethtool, fibrechannel,
+    filefd, filesystem, hwmon, infiniband, interrupts, ipvs, kernel_hung, ksmd, lnstat, loadavg, logind,
+    mdadm, meminfo, meminfo_numa, mountstats, netclass, netdev, netstat, network_route, nfs, nfsd, nvme, os,
     pcidevice, powersupplyclass, pressure, process_groups, processes, qdisc, rapl, schedstat, selinux,
     slabinfo, sockstat, softirqs, softnet, stat, swap, sysctl, systemd, tapestats, tcpstat, textfile,
     thermal_zone, time, timex, udp_queues, uname, units, vmstat, watchdog, wifi, xfrm, xfs, zfs, zoneinfo,
@@ -83,6 +83,7 @@ pub(super) const COLLECTORS: &[Entry] = &[
     off(drbd::NAME, Make::Function(drbd::collect)),
     on(edac::NAME, Make::Function(edac::collect)),
     on(entropy::NAME, Make::Function(entropy::collect)),
+    off(ethtool::NAME, Make::Filtered(ethtool::build)),
     on(fibrechannel::NAME, Make::Function(fibrechannel::collect)),
     on(filefd::NAME, Make::Function(filefd::collect)),
     on(filesystem::NAME, Make::Filtered(filesystem::build)),

@@ -13,6 +13,7 @@ pub(crate) mod cpuinfo;
 pub(crate) mod dbus;
 pub(crate) mod diskstats;
 pub(crate) mod drbd;
+pub(crate) mod ethtool;
 pub(crate) mod file_nr;
 pub(crate) mod inet_diag;
 pub(crate) mod interrupts;
@@ -104,6 +105,11 @@ pub(crate) fn parse_all(content: &[u8]) {
     let _ = dbus::answer(content, 1);
     let _ = diskstats::parse(content);
     let _ = drbd::parse(content);
+    let _ = ethtool::driver(content);
+    let _ =
+        ethtool::link(content).map(|link| (link.supported.ports().count(), link.advertised.speeds().count()));
+    let _ = ethtool::metric_name(&text(content));
+    let _ = ethtool::statistics(content, content).map(Iterator::count);
     let _ = file_nr::parse(content);
     let _ = inet_diag::parse(content);
     let _ = interrupts::parse(content);

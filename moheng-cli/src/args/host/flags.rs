@@ -131,6 +131,12 @@ pub(super) const FILTERS: &[Filter] = &[
         field: |options| &mut options.disks,
     },
     Filter {
+        include: Some("collector.ethtool.device-include"),
+        exclude: Some("collector.ethtool.device-exclude"),
+        what: "network devices of ethtool",
+        field: |options| &mut options.ethtool_devices,
+    },
+    Filter {
         include: Some("collector.filesystem.fs-types-include"),
         exclude: Some("collector.filesystem.fs-types-exclude"),
         what: "types of filesystem",
@@ -250,6 +256,15 @@ pub(super) const TEXTS: &[Text] = &[
         help: "Which flags of the CPU to name",
         set: |options, value| {
             options.cpu.flags_include = Some(value.to_owned());
+            Ok(())
+        },
+    },
+    Text {
+        name: "collector.ethtool.metrics-include",
+        value_name: "REGEX",
+        help: "Statistics of ethtool, by the driver's names for them",
+        set: |options, value| {
+            value.clone_into(&mut options.fields.ethtool);
             Ok(())
         },
     },
