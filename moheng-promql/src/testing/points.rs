@@ -5,8 +5,9 @@ use moheng_metrics::{STALE_NAN, parse_duration_ms};
 
 use super::histogram_notation::parse_histogram;
 
-/// More points than this from one token are refused.
+/// More points than this from one token, or in one line, are refused.
 const MAX_REPETITIONS: usize = 1_000_000;
+const MAX_POINTS: usize = 2 * MAX_REPETITIONS;
 
 /// One point of a series in a script.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,9 @@ pub(super) fn parse_points(text: &str) -> Result<Vec<Point>, String> {
     while !rest.is_empty() {
         let end = token_end(rest);
         push_token(&rest[..end], &mut points)?;
+        if points.len() > MAX_POINTS {
+            return Err(format!("more than {MAX_POINTS} points in a line"));
+        }
         rest = rest[end..].trim_start();
     }
     Ok(points)
@@ -111,6 +115,9 @@ pub(super) fn parse_start_offsets(text: &str) -> Result<Vec<Option<i64>>, String
     let mut offsets = Vec::new();
     for token in text.split_whitespace() {
         let (body, repeats) = split_repetition(token)?;
+        if offsets.len() + repeats.unwrap_or(1) > MAX_POINTS {
+            return Err(format!("more than {MAX_POINTS} points in a line"));
+        }
         if body == "_" {
             offsets.extend(std::iter::repeat_n(None, repeats.unwrap_or(1)));
             continue;
@@ -125,7 +132,9 @@ pub(super) fn parse_start_offsets(text: &str) -> Result<Vec<Option<i64>>, String
         };
         let (first_ms, increment_ms) = (parse_signed_duration(first)?, parse_signed_duration(increment)?);
         for index in 0..=repeats.unwrap_or(0) {
-            offsets.push(Some(first_ms + increment_ms * index as i64));
+            offsets.push(Some(
+                first_ms.saturating_add(increment_ms.saturating_mul(index as i64)),
+            ));
         }
     }
     Ok(offsets)

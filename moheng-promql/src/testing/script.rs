@@ -7,6 +7,9 @@ use super::classic::histograms_of_classic;
 use super::points::{Point, parse_points, parse_start_offsets, parse_value};
 use crate::syntax::parse_series;
 
+/// Further from 1970, either way, no time of a script lies; evaluations look ten times as far.
+const MAX_TIME_MS: u64 = 1 << 53;
+
 /// A script.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -214,11 +217,11 @@ fn load_series(
         .enumerate()
         .filter(|(_, point)| *point != Point::Missing);
     let samples = samples.map(|(index, value)| {
-        let timestamp_ms = index as i64 * step_ms;
+        let timestamp_ms = step_ms.saturating_mul(index as i64);
         let offset_ms = offsets.get(index).copied().flatten();
         LoadSample {
             timestamp_ms,
-            start_timestamp_ms: offset_ms.map_or(0, |offset_ms| timestamp_ms + offset_ms),
+            start_timestamp_ms: offset_ms.map_or(0, |offset_ms| timestamp_ms.saturating_add(offset_ms)),
             value,
         }
     });
@@ -326,12 +329,17 @@ fn parse_eval_time(text: &str) -> Result<(EvalTime, &str), String> {
 
 /// A duration or seconds, in milliseconds.
 fn parse_time_ms(text: &str) -> Result<i64, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Ok((seconds * 1000.0).round() as i64);
+    let time_ms = if let Ok(seconds) = text.parse::<f64>() {
+        (seconds * 1000.0).round() as i64
+    } else {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let time_ms = parse_duration_ms(unsigned).map_err(|error| error.to_string())?;
+        if text.starts_with('-') { -time_ms } else { time_ms }
+    };
+    if time_ms.unsigned_abs() > MAX_TIME_MS {
+        return Err(format!("{text:?} is out of range"));
     }
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let time_ms = parse_duration_ms(unsigned).map_err(|error| error.to_string())?;
-    Ok(if text.starts_with('-') { -time_ms } else { time_ms })
+    Ok(time_ms)
 }
 
 fn parse_expectation(text: &str) -> Result<Expectation, String> {

@@ -79,3 +79,24 @@ fn start_times() {
 fn names_are_dropped_at_once_by_default() {
     check(WITHOUT_DELAY, Runner::with_settings(EngineSettings::default()));
 }
+
+#[test]
+fn scripts_that_ask_for_too_much_are_refused() {
+    for (script, line) in [
+        ("load 1m\n  m 1x9999999999", 2),
+        ("load 1m\n  m 0x1000000 0x1000000 0x1000000", 2),
+        ("load 1m\n  m@st _x1000000 _x1000000 _x1000000\n  m 1", 2),
+        ("load 1e300\n  m 1 2 3", 1),
+        ("eval instant at 9e99 1", 1),
+        ("eval range from 0 to 1e30 step 1 1", 1),
+    ] {
+        let error = Runner::new().run(script).expect_err(script);
+        assert_eq!(error.line, line, "{script}: {error}");
+    }
+    let report = Runner::new()
+        .run("load 9007199254740s\n  m@st 300y x3\n")
+        .map(|report| report.total);
+    assert!(report.is_err());
+    let report = Runner::new().run("load 9007199254740s\n  m 1x5000\n\neval instant at 9007199254740s m");
+    assert_eq!(report.unwrap().total, 1);
+}

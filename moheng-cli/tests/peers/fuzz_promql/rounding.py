@@ -3,6 +3,7 @@
 import math
 
 EPSILON = 2.0**-52
+SMALLEST = 2.0**-1074
 
 # Of these the result is exact, or rounded once: there is nothing to differ in.
 EXACT = {
@@ -34,6 +35,9 @@ def tolerance(name, value, inputs, parameter, window):
     if name in ("log2", "log10"):
         # Prometheus takes the exponent apart: near 1 it adds and takes away what is as large as 1.
         unit = max(unit, EPSILON)
+    if name in ("sin", "cos", "tan"):
+        # The multiple of pi that is taken away from large numbers is not exact: it shows near zeros and poles.
+        unit = max(unit, EPSILON / 4 * (1 + value * value))
     if name == "^":
         # Prometheus multiplies squares: the error grows with the exponent.
         return max(OTHER_UNITS, parameter) * unit, unit
@@ -42,7 +46,7 @@ def tolerance(name, value, inputs, parameter, window):
         return SUM_UNITS * unit, unit
     if name in SUMS:
         largest = max((abs(term) for term in inputs if math.isfinite(term)), default=0.0)
-        unit = max(unit, EPSILON * power(largest, SUMS[name]))
+        unit = max(unit, EPSILON * power(largest, SUMS[name]), SMALLEST)
         return SUM_UNITS * unit, unit
     return OTHER_UNITS * unit, unit
 
