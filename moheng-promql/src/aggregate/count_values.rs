@@ -7,7 +7,7 @@ use super::groups::Groups;
 use super::parameter;
 use crate::ast::{AggregateExpr, ExprKind};
 use crate::error::QueryError;
-use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Sink, emit, order_key};
+use crate::eval::{Column, Element, ElementSet, Evaluator, Grid, Sink, emit, number_text, order_key};
 
 impl Evaluator<'_> {
     /// Counts how often each value occurs in each group.
@@ -83,15 +83,18 @@ fn add_one(counts: &mut Column, step: usize) {
 
 /// A value as a label: decimal, never with an exponent.
 fn value_text(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 {
-            "+Inf".to_owned()
-        } else {
-            "-Inf".to_owned()
-        }
+    let text = number_text(value);
+    let Some((number, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    let (sign, number) = number.split_at(usize::from(number.starts_with('-')));
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{whole}{fraction}");
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if exponent < 0 {
+        format!("{sign}0.{}{digits}", zeros(-exponent - 1))
     } else {
-        value.to_string()
+        format!("{sign}{digits}{}", zeros(exponent - fraction.len() as i32))
     }
 }

@@ -1,5 +1,7 @@
 //! Quantiles and fractions of the buckets of a classic histogram at one step.
 
+use std::cmp::Ordering;
+
 /// Relative differences of counts below this come from rounding.
 const TOLERANCE: f64 = 1e-12;
 
@@ -28,11 +30,13 @@ pub(super) fn quantile_of_buckets(quantile: f64, buckets: &mut Vec<Bucket>) -> (
     let [.., below_last, last] = buckets.as_slice() else {
         return (f64::NAN, was_fixed);
     };
-    if last.count == 0.0 || last.count.is_nan() {
+    if last.count == 0.0 {
         return (f64::NAN, was_fixed);
     }
     let rank = quantile * last.count;
-    let index = buckets[..buckets.len() - 1].partition_point(|bucket| bucket.count < rank);
+    // No count reaches a rank that is NaN, which leads to the last bucket.
+    let is_below = |bucket: &Bucket| bucket.count.partial_cmp(&rank).is_none_or(Ordering::is_lt);
+    let index = buckets[..buckets.len() - 1].partition_point(is_below);
     if index == buckets.len() - 1 {
         return (below_last.bound, was_fixed);
     }

@@ -94,9 +94,9 @@ fn scripts_that_ask_for_too_much_are_refused() {
         assert_eq!(error.line, line, "{script}: {error}");
     }
     let report = Runner::new()
-        .run("load 9007199254740s\n  m@st 300y x3\n")
+        .run("load 9007199254740\n  m@st 300y x3\n")
         .map(|report| report.total);
     assert!(report.is_err());
-    let report = Runner::new().run("load 9007199254740s\n  m 1x5000\n\neval instant at 9007199254740s m");
+    let report = Runner::new().run("load 9007199254740\n  m 1x5000\n\neval instant at 9007199254740 m");
     assert_eq!(report.unwrap().total, 1);
 }

@@ -79,8 +79,9 @@ def is_close(left, right, allowed=0.0):
 class Grid:
     """The times that something is asked for. `bounds`: what `start()` and `end()` are of the whole query, in milliseconds."""
 
-    def __init__(self, start_ms, end_ms, step_ms, bounds):
+    def __init__(self, start_ms, end_ms, step_ms, bounds, is_instant=False):
         self.start_ms, self.end_ms, self.step_ms, self.bounds = start_ms, end_ms, step_ms, bounds
+        self.is_instant = is_instant
 
     def of(self, subquery):
         """The times that the inner part of a subquery is evaluated for."""
@@ -110,6 +111,8 @@ class Judge:
         return self.ask_both(query, "query", {"time": seconds(time_ms)}, bounds)
 
     def range(self, query, grid):
+        if grid.is_instant:
+            return self.instant(query, grid.start_ms, grid.bounds)
         start, end, step = seconds(grid.start_ms), seconds(grid.end_ms), seconds(grid.step_ms)
         return self.ask_both(query, "query_range", {"start": start, "end": end, "step": step}, grid.bounds)
 
@@ -121,7 +124,7 @@ class Judge:
         theirs, ours = ask()
         if equal(theirs, ours):
             return self.check_order(query, theirs, ours)
-        return self.explain_again(query, Grid(time_ms, time_ms, 1000, (time_ms, time_ms)), theirs, ours, ask)
+        return self.explain_again(query, Grid(time_ms, time_ms, 1000, (time_ms, time_ms), is_instant=True), theirs, ours, ask)
 
     def check_range(self, query, start_ms, end_ms, step_ms):
         """As `check_instant`."""
@@ -340,6 +343,8 @@ def newer_syntax(text, error):
     """The rule that explains why a text is a query for Prometheus 3 and none for 2.42, by what the latter stumbles over."""
     if "trailing commas" in error and re.search(r", [0-9]+(ms|[smhdwy])", text):
         return "durations are numbers"
+    if 'unexpected "("' in error and re.search(r"\b(start|end|range|step) \( \)", text):
+        return "start() and end() are functions"
     for rule, pattern in NEWER_SYNTAX:
         if re.search(pattern, error):
             return rule

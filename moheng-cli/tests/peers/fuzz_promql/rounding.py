@@ -38,6 +38,9 @@ def tolerance(name, value, inputs, parameter, window):
     if name in ("sin", "cos", "tan"):
         # The multiple of pi that is taken away from large numbers is not exact: it shows near zeros and poles.
         unit = max(unit, EPSILON / 4 * (1 + value * value))
+    if name == "acos":
+        # Half of pi less the arc sine.
+        unit = max(unit, EPSILON)
     if name == "^":
         # Prometheus multiplies squares: the error grows with the exponent.
         return max(OTHER_UNITS, parameter) * unit, unit

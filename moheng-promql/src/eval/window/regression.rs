@@ -103,7 +103,7 @@ impl SlidingSums {
             equal_run.push(run);
         }
         Self {
-            origin_ms: samples.timestamps_ms.first().copied().unwrap_or_default(),
+            origin_ms: 0,
             suffixes: Vec::new(),
             base: 0,
             split: 0,
@@ -140,6 +140,10 @@ impl SlidingSums {
     }
 
     fn moments(&mut self, samples: &FloatColumns, window: &Window) -> Moments {
+        if window.first >= self.split {
+            // Near the samples, so that little of their times is rounded away.
+            self.origin_ms = samples.timestamps_ms[window.first];
+        }
         let origin_ms = self.origin_ms;
         let at = |index: usize| {
             let x = (samples.timestamps_ms[index] - origin_ms) as f64 / 1000.0;
