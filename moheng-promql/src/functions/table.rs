@@ -20,7 +20,7 @@ pub static FUNCTIONS: &[Function] = &[
     function("asin", &[InstantVector], Evaluator::Map(f64::asin), "Arc sine in radians."),
     function("asinh", &[InstantVector], Evaluator::Map(math::asinh), "Inverse hyperbolic sine."),
     function("atan", &[InstantVector], Evaluator::Map(f64::atan), "Arc tangent in radians."),
-    function("atanh", &[InstantVector], Evaluator::Map(f64::atanh), "Inverse hyperbolic tangent."),
+    function("atanh", &[InstantVector], Evaluator::Map(math::atanh), "Inverse hyperbolic tangent."),
     function("avg_over_time", &[RangeVector], Evaluator::Range(RangeFunction::Avg), "Mean of the samples in the window."),
     function("ceil", &[InstantVector], Evaluator::Map(f64::ceil), "Rounds up."),
     function("changes", &[RangeVector], Evaluator::Range(RangeFunction::Changes), "How often the value changes in the window."),

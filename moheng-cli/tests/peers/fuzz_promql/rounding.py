@@ -38,9 +38,9 @@ def tolerance(name, value, inputs, parameter, window):
     if name in ("sin", "cos", "tan"):
         # The multiple of pi that is taken away from large numbers is not exact: it shows near zeros and poles.
         unit = max(unit, EPSILON / 4 * (1 + value * value))
-    if name == "acos":
-        # Half of pi less the arc sine.
-        unit = max(unit, EPSILON)
+    if name in ("asin", "acos"):
+        # Prometheus takes a square from 1, which is not exact near 1; and it takes the arc sine from half of pi.
+        unit = max(unit, EPSILON * (name == "acos"), EPSILON / max(abs(math.cos(value) if name == "asin" else math.sin(value)), EPSILON))
     if name == "^":
         # Prometheus multiplies squares: the error grows with the exponent.
         return max(OTHER_UNITS, parameter) * unit, unit
