@@ -126,8 +126,7 @@ impl Folder {
 
     /// A decimal attribute, where it is known and a number.
     pub(crate) fn number_if_known(&self, relative: &str) -> Option<f64> {
-        let value: i128 = self.attribute_if_known(relative)?.parse().ok()?;
-        Some(value as f64)
+        integer(&self.attribute_if_known(relative)?)
     }
 
     /// Where a symbolic link points. Recorded trees may hold a plain file with the target instead, as archives and version
@@ -179,6 +178,14 @@ impl Folder {
         numbers.sort_unstable();
         Ok(numbers)
     }
+}
+
+/// A decimal number that the kernel's types hold.
+pub(crate) fn integer(text: &str) -> Option<f64> {
+    let signed = text.parse::<i64>().map(|number| number as f64);
+    signed
+        .or_else(|_| text.parse::<u64>().map(|number| number as f64))
+        .ok()
 }
 
 fn read_all(reader: &mut impl Read) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use moheng_metrics::MetricFamily;
 use super::families::gauge_of;
 use super::function::Roots;
 use crate::CollectError;
-use crate::proc::{MalformedFile, conntrack};
+use crate::proc::conntrack;
 
 pub(super) const NAME: &str = "conntrack";
 
@@ -42,12 +42,7 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
     ];
     for (file, name, help) in sizes {
         let file = format!("sys/net/netfilter/{file}");
-        let Ok(size) = roots.proc.attribute(&file)?.parse() else {
-            return Err(roots
-                .proc
-                .malformed(&file, MalformedFile::whole("a number of connections expected")));
-        };
-        out.push(gauge_of(name, help, size));
+        out.push(gauge_of(name, help, roots.proc.number(&file)?));
     }
     let file = "net/stat/nf_conntrack";
     let content = roots.proc.read(file)?;

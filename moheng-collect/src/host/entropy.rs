@@ -5,7 +5,6 @@ use moheng_metrics::MetricFamily;
 use super::families::gauge_of;
 use super::function::Roots;
 use crate::CollectError;
-use crate::proc::MalformedFile;
 
 pub(super) const NAME: &str = "entropy";
 
@@ -24,12 +23,7 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
     ];
     for (file, name, help) in values {
         let file = format!("sys/kernel/random/{file}");
-        let Ok(bits) = roots.proc.attribute(&file)?.parse() else {
-            return Err(roots
-                .proc
-                .malformed(&file, MalformedFile::whole("a number of bits expected")));
-        };
-        out.push(gauge_of(name, help, bits));
+        out.push(gauge_of(name, help, roots.proc.number(&file)?));
     }
     Ok(())
 }

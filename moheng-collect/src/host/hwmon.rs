@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::HostOptions;
 use super::families::{counter, gauge, push};
 use super::filter::Filter;
-use crate::files::Folder;
+use crate::files::{self, Folder};
 use crate::{CollectError, Collector, HostError};
 
 pub(super) const NAME: &str = "hwmon";
@@ -293,7 +293,7 @@ fn split_file_name(file: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn number(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    files::integer(text)
 }
 
 /// Lower case; what may not stand in a metric name becomes an underscore, and none is left at the ends.

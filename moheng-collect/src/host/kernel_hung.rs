@@ -5,20 +5,15 @@ use moheng_metrics::MetricFamily;
 use super::families::counter_of;
 use super::function::Roots;
 use crate::CollectError;
-use crate::proc::MalformedFile;
 
 pub(super) const NAME: &str = "kernel_hung";
 
 pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
     let file = "sys/kernel/hung_task_detect_count";
-    let Ok(count) = roots.proc.attribute(file)?.parse() else {
-        let malformed = MalformedFile::whole("a number of tasks expected");
-        return Err(roots.proc.malformed(file, malformed));
-    };
     out.push(counter_of(
         "node_kernel_hung_tasks_total",
         "Tasks that the kernel found hanging since it started.",
-        count,
+        roots.proc.number(file)?,
     ));
     Ok(())
 }

@@ -5,7 +5,7 @@ use moheng_metrics::{MetricFamily, MetricKind};
 use super::HostOptions;
 use super::families::{append, counter, gauge, push};
 use super::filter::Filter;
-use crate::files::Folder;
+use crate::files::{self, Folder};
 use crate::{CollectError, Collector, HostError};
 
 pub(super) const NAME: &str = "netclass";
@@ -210,6 +210,6 @@ fn integer(folder: &Folder, file: &str) -> Option<f64> {
     let text = folder.attribute_if_known(file)?;
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok().map(|number| number as f64),
-        None => text.parse::<i128>().ok().map(|number| number as f64),
+        None => files::integer(&text),
     }
 }

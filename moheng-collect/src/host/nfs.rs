@@ -108,7 +108,8 @@ const METHODS_4: [&str; 59] = [
 
 pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
     let content = roots.proc.read(FILE)?;
-    let stat = rpc_stat::parse(&content).map_err(|fault| roots.proc.malformed(FILE, fault))?;
+    let stat = rpc_stat::parse(&content).and_then(|stat| stat.with_row("rpc"));
+    let stat = stat.map_err(|fault| roots.proc.malformed(FILE, fault))?;
     let mut families = FamilySet::default();
     for (index, protocol) in [(1, "udp"), (2, "tcp")] {
         let help = "Packets sent and received by protocol.";

@@ -107,7 +107,8 @@ const OPERATIONS_4: [&str; 40] = [
 
 pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
     let content = roots.proc.read(FILE)?;
-    let stat = rpc_stat::parse(&content).map_err(|fault| roots.proc.malformed(FILE, fault))?;
+    let stat = rpc_stat::parse(&content).and_then(|stat| stat.with_row("rpc"));
+    let stat = stat.map_err(|fault| roots.proc.malformed(FILE, fault))?;
     let mut families = FamilySet::default();
     for (row, index, name, help) in COUNTS {
         families.add(

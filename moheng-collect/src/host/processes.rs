@@ -7,7 +7,7 @@ use super::families::{append, gauge, gauge_of, push};
 use super::function::Roots;
 use crate::CollectError;
 use crate::files::Folder;
-use crate::proc::{MalformedFile, pid_stat};
+use crate::proc::pid_stat;
 
 pub(super) const NAME: &str = "processes";
 
@@ -57,12 +57,7 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
     ];
     for (file, name, help) in limits {
         let file = format!("sys/kernel/{file}");
-        let Ok(limit) = roots.proc.attribute(&file)?.parse() else {
-            return Err(roots
-                .proc
-                .malformed(&file, MalformedFile::whole("a limit expected")));
-        };
-        out.push(gauge_of(name, help, limit));
+        out.push(gauge_of(name, help, roots.proc.number(&file)?));
     }
     let mut processes = gauge(
         "node_processes_state",

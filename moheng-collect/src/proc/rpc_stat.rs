@@ -12,6 +12,15 @@ pub(crate) struct RpcStat<'a> {
 }
 
 impl RpcStat<'_> {
+    /// Refuses a file without a line that is always there, since everything in it would be 0.
+    pub(crate) fn with_row(self, row: &str) -> Result<Self, MalformedFile> {
+        if self.rows.contains_key(row) {
+            Ok(self)
+        } else {
+            Err(MalformedFile::whole(format!("a line {row} expected")))
+        }
+    }
+
     /// A number of a line, counted from 0; 0 where the kernel has none.
     pub(crate) fn number(&self, row: &str, index: usize) -> u64 {
         self.numbers(row).get(index).copied().unwrap_or_default()
@@ -54,6 +63,7 @@ mod tests {
             (45, 0, 0)
         );
         assert_eq!(stat.numbers("th"), [8, 0]);
+        assert!(stat.clone().with_row("rpc").is_err() && stat.clone().with_row("th").is_ok());
         assert_eq!(stat.numbers("proc2"), [2, 3, 4]);
         assert_eq!(parse(b"net 1\nrpc x\n").unwrap_err().line, 2);
     }

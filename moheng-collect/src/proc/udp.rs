@@ -12,7 +12,13 @@ pub(crate) struct UdpQueues {
 
 pub(crate) fn parse(content: &[u8]) -> Result<UdpQueues, MalformedFile> {
     let mut queues = UdpQueues::default();
-    for (number, line) in lines(content).skip(1) {
+    let mut lines = lines(content);
+    // Also where there is no socket.
+    let header = lines.next().map(|(_, line)| fields(line).next());
+    if header != Some(Some(b"sl")) {
+        return Err(MalformedFile::new(1, "the names of the columns expected"));
+    }
+    for (number, line) in lines {
         let field = fields(line).nth(4);
         let (transmit, receive) = field
             .and_then(|field| split_once(field, b':'))
@@ -33,6 +39,7 @@ mod tests {
         let content = b"  sl  local_address rem_address\n 0: 0A000005:0016 00000000:0000 0A 00000015:00000001 00\n 1: 0A000005:0016 00000000:0000 0A 00000001:00000000 00\n";
         let queues = parse(content).unwrap();
         assert_eq!((queues.transmit_bytes, queues.receive_bytes), (22, 1));
+        assert_eq!(parse(b"").unwrap_err().line, 1);
         assert_eq!(parse(b"sl\n 0: a b c d\n").unwrap_err().line, 2);
     }
 }

@@ -7,6 +7,8 @@ mod host_conformance;
 #[cfg(test)]
 mod host_fixture;
 #[cfg(test)]
+mod host_malformed;
+#[cfg(test)]
 mod scrape_http;
 #[cfg(test)]
 mod scrape_manager;
