@@ -1,5 +1,6 @@
 //! No tree of /proc and /sys makes a collector panic or report a number that is none.
 #![no_main]
+#![expect(clippy::expect_used, reason = "a folder for the tree has to be there")]
 
 use std::fs;
 use std::path::PathBuf;
@@ -102,7 +103,7 @@ fn host() -> &'static (PathBuf, HostCollectors) {
         options.roots.proc = root.join("proc");
         options.roots.sys = root.join("sys");
         options.roots.udev_data = root.join("udev");
-        options.roots.root_fs = root.clone();
+        options.roots.root_fs.clone_from(&root);
         options.textfile_directories = vec![root.join("textfile").to_string_lossy().into_owned()];
         (options.netdev.netlink, options.arp.netlink) = (false, false);
         for (name, _) in HostCollectors::known() {
