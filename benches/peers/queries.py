@@ -4,6 +4,10 @@
 Run by hand; needs prometheus in PATH (Debian: apt install prometheus) and cargo:
 
     python3 benches/peers/queries.py [--mode head|blocks] [--server PATH] [--fill PATH] [--only SUBSTRING]
+    python3 benches/peers/queries.py --two-cores [...]
+
+With --two-cores it asks only this server, with one thread and with two, and prints the shortest time each query took: on a
+machine that has two idle cores.
 """
 
 import argparse
@@ -49,6 +53,9 @@ QUERIES = [
     (INSTANT, 'count(wide{slot=~"slot-.[02468]"})', 0.5),
     (INSTANT, "wide", 0.5),
 ]
+# Two threads are to be so many times as fast as one.
+TWO_CORES_FLOOR = 1.7
+TWO_CORES_RUNS = 9
 
 
 def build(*arguments):
@@ -124,6 +131,38 @@ class Server:
         self.process.wait()
 
 
+def start_ours(server, data, common, threads):
+    port = free_port()
+    command = [server, "run", *common, f"--query.threads={threads}", f"--storage.tsdb.path={data}",
+               f"--web.listen-address=127.0.0.1:{port}"]
+    return Server("moheng", command, port, {})
+
+
+def two_cores(server, data, common, only):
+    """The shortest time of each range query, on one thread and on two."""
+    asked = [(kind, query) for kind, query, _ in QUERIES if kind == RANGE and only in query]
+    shortest_s = {}
+    for threads in (1, 2):
+        ours = start_ours(server, data, common, threads)
+        try:
+            for kind, query in asked:
+                ours.ask(kind, query)
+                times_s = []
+                for _ in range(TWO_CORES_RUNS):
+                    begin_s = time.monotonic()
+                    ours.ask(kind, query)
+                    times_s.append(time.monotonic() - begin_s)
+                shortest_s[threads, query] = min(times_s)
+        finally:
+            ours.stop()
+    print("| query | one thread ms | two threads ms | times as fast | floor |\n|---|---|---|---|---|")
+    for _, query in asked:
+        one_s, two_s = shortest_s[1, query], shortest_s[2, query]
+        faster = one_s / two_s
+        print(f"| `{query}` | {one_s * 1e3:.1f} | {two_s * 1e3:.1f} | {faster:.2f} "
+              f"{'' if faster >= TWO_CORES_FLOOR else '(!)'} | {TWO_CORES_FLOOR} |")
+
+
 def series(answer):
     """The values of an answer by labels, times dropped where they are known."""
     data = json.loads(answer)["data"]["result"]
@@ -157,6 +196,7 @@ def main():
     parser.add_argument("--mode", choices=["head", "blocks"], default="blocks")
     parser.add_argument("--server", help="path of moheng-cli")
     parser.add_argument("--fill", help="path of the example query_directory")
+    parser.add_argument("--two-cores", action="store_true", help="one thread beside two, without Prometheus")
     parser.add_argument("--only", default="", help="only queries with this in them")
     options = parser.parse_args()
     server = options.server or build("-p", "moheng-cli")
@@ -164,17 +204,18 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "ours")
         print(subprocess.run([fill, data, options.mode], check=True, capture_output=True, text=True).stdout)
-        shutil.copytree(data, os.path.join(folder, "theirs"))
         config = os.path.join(folder, "prometheus.yml")
         with open(config, "w") as file:
             file.write("global: {}\n")
-        ports = free_port(), free_port()
         common = [f"--config.file={config}", "--storage.tsdb.retention.time=100y", "--query.max-samples=500000000"]
-        ours = Server("moheng", [server, "run", *common, "--query.threads=1", f"--storage.tsdb.path={data}",
-                                 f"--web.listen-address=127.0.0.1:{ports[0]}"], ports[0], {})
+        if options.two_cores:
+            return two_cores(server, data, common, options.only)
+        shutil.copytree(data, os.path.join(folder, "theirs"))
+        ours = start_ours(server, data, common, 1)
+        port = free_port()
         theirs = Server("prometheus", ["prometheus", *common, f"--storage.tsdb.path={folder}/theirs",
                                        "--enable-feature=native-histograms",
-                                       f"--web.listen-address=127.0.0.1:{ports[1]}"], ports[1], {"GOMAXPROCS": "1"})
+                                       f"--web.listen-address=127.0.0.1:{port}"], port, {"GOMAXPROCS": "1"})
         try:
             print(f"memory after start: {ours.memory_bytes('VmRSS') >> 20} MiB here, "
                   f"{theirs.memory_bytes('VmRSS') >> 20} MiB there\n")
