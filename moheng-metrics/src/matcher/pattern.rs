@@ -146,7 +146,7 @@ impl<'v> PatternCaptures<'v> {
         self.expand_within(template, usize::MAX).unwrap_or_default()
     }
 
-    /// As [`Captures::expand`], unless that comes to more than `most_bytes`.
+    /// As [`PatternCaptures::expand`], unless that comes to more than `most_bytes`.
     pub fn expand_within(&self, template: &str, most_bytes: usize) -> Option<String> {
         let mut out = String::new();
         let mut rest = template;
