@@ -27,6 +27,7 @@ from compare_with_prometheus import free_ports, start, stop, wait
 
 # Debian patches some defaults; both sides are given Node Exporter's.
 FLAGS = [
+    "--no-collector.systemd",
     r"--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+)($|/)",
     r"--collector.filesystem.fs-types-exclude=^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl"
     r"|hugetlbfs|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$",
@@ -55,12 +56,15 @@ NEWER = re.compile(
     r"node_(filesystem_mount_info|kernel_hung_tasks_total|cpu_online|cpu_isolated|bcachefs_.*|dmmultipath_.*"
     r"|disk_filesystem_info|pressure_irq_stalled_seconds_total|memory_(Zswap|Zswapped|SecPageTables|Unaccepted)_bytes"
     r"|softnet_(backlog_len|cpu_collision_total|flow_limit_count_total|received_rps_total)|nvme_namespace_.*"
-    r"|swap_.*|xfrm_.*|pcidevice_.*|cpu_vulnerabilities_info|softirqs_.*|btrfs_(commit.*|last_commit_seconds"
+    r"|timex_offset_overflow_total|swap_.*|xfrm_.*|pcidevice_.*|cpu_vulnerabilities_info|softirqs_.*|btrfs_(commit.*|last_commit_seconds"
     r"|max_commit_seconds)|md_(degraded|raid_disks)|hwmon_.*_(average|accuracy).*|network_address_info"
     r"|scrape_collector_timeout)"
 )
 # Collectors that came after 1.5.0, or are off by default there.
-NEWER_COLLECTORS = {"bcachefs", "dmmultipath", "kernel_hung", "swap", "xfrm", "pcidevice", "cpu_vulnerabilities", "softirqs"}
+NEWER_COLLECTORS = {"bcachefs", "dmmultipath", "kernel_hung", "swap", "xfrm", "pcidevice", "cpu_vulnerabilities", "softirqs",
+                    "watchdog"}
+# Labels that came after 1.5.0.
+NEWER_LABELS = {("node_filesystem_", "device_error"), ("node_network_info", "adminstate"), ("node_disk_info", "rotational")}
 # What each exporter says about itself in its own terms.
 OWN = re.compile(r"(go_|process_|promhttp_|moheng_|node_exporter_build_info|node_scrape_collector_duration_seconds)")
 
@@ -134,7 +138,9 @@ class Page:
         if not found:
             raise SystemExit(f"not a sample: {line}")
         name, labels, value = found.groups()
-        key = (name, tuple(sorted(LABEL.findall(labels or ""))))
+        pairs = [(label, text) for label, text in LABEL.findall(labels or "")
+                 if not any(name.startswith(prefix) and label == newer for prefix, newer in NEWER_LABELS)]
+        key = (name, tuple(sorted(pairs)))
         if key in self.samples:
             raise SystemExit(f"twice on a page: {line}")
         self.samples[key] = float(value)

@@ -21,7 +21,12 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
     let mut controllers = Counts::new("", "Errors of a memory controller.");
     let mut rows = Counts::new("csrow_", "Errors of a row of memory modules.");
     let mut channels = Counts::new("channel_", "Errors of a channel of a row of memory modules.");
-    for number in roots.sys.list_numbered(FOLDER, "mc")? {
+    let controllers_found = match roots.sys.list_numbered(FOLDER, "mc") {
+        // Memory that is not checked is no failure.
+        Err(error) if error.is_no_data() => Vec::new(),
+        numbers => numbers?,
+    };
+    for number in controllers_found {
         let folder = roots.sys.folder(&format!("{FOLDER}/mc{number}"));
         let controller = number.to_string();
         for (family, kind) in controllers.0.iter_mut().zip(KINDS) {

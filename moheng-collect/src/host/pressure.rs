@@ -9,7 +9,9 @@ use crate::proc::pressure;
 
 pub(super) const NAME: &str = "pressure";
 
-const MICROS_PER_SECOND: f64 = 1e6;
+/// Divided by twice, so that values are those of Node Exporter to the last bit.
+const MICROS_PER_MILLI: f64 = 1e3;
+const MILLIS_PER_SECOND: f64 = 1e3;
 
 type NameAndHelp = Option<(&'static str, &'static str)>;
 
@@ -66,7 +68,11 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
         let pressure = pressure::parse(&content).map_err(|error| roots.proc.malformed(&file, error))?;
         for (name_and_help, micros) in [(waiting, pressure.some_micros), (stalled, pressure.full_micros)] {
             if let (Some((name, help)), Some(micros)) = (name_and_help, micros) {
-                out.push(counter_of(name, help, micros as f64 / MICROS_PER_SECOND));
+                out.push(counter_of(
+                    name,
+                    help,
+                    micros as f64 / MICROS_PER_MILLI / MILLIS_PER_SECOND,
+                ));
             }
         }
     }
