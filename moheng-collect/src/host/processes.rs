@@ -23,15 +23,17 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
         let Some(stat) = read_stat(&folder)? else { continue };
         process_count += 1;
         thread_count += stat.threads;
-        *process_states.entry(stat.state).or_default() += 1;
         for thread in folder.list_numbered("task", "").unwrap_or_default() {
-            // The first thread was counted as the process.
-            if thread != process
-                && let Some(stat) = read_stat(&folder.folder(&format!("task/{thread}")))?
-            {
-                *thread_states.entry(stat.state).or_default() += 1;
+            let state = if thread == process {
+                Some(stat.state.clone())
+            } else {
+                read_stat(&folder.folder(&format!("task/{thread}")))?.map(|stat| stat.state)
+            };
+            if let Some(state) = state {
+                *thread_states.entry(state).or_default() += 1;
             }
         }
+        *process_states.entry(stat.state).or_default() += 1;
     }
     out.push(gauge_of(
         "node_processes_threads",
@@ -63,10 +65,7 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
         "node_processes_state",
         "Processes by the state of their first thread.",
     );
-    let mut threads = gauge(
-        "node_processes_threads_state",
-        "Further threads of processes by state.",
-    );
+    let mut threads = gauge("node_processes_threads_state", "Threads of processes by state.");
     for (family, label, states) in [
         (&mut processes, "state", process_states),
         (&mut threads, "thread_state", thread_states),

@@ -61,7 +61,8 @@ impl Collector for Wifi {
                 };
                 add(&interface, network.as_ref(), &stations, &mut families);
             }
-        } else if let Some(kernel) = Kernel::open()? {
+        } else {
+            let kernel = Kernel::open()?;
             for interface in kernel.interfaces()? {
                 let (network, stations) = (kernel.network(&interface)?, kernel.stations(&interface)?);
                 add(&interface, network.as_ref(), &stations, &mut families);
@@ -78,8 +79,8 @@ struct Kernel {
 }
 
 impl Kernel {
-    /// Nothing where the kernel has no wireless devices.
-    fn open() -> Result<Option<Self>, CollectError> {
+    /// There is no data where the kernel knows no wireless devices.
+    fn open() -> Result<Self, CollectError> {
         let body = [vec![GET_FAMILY, 1, 0, 0], attribute(FAMILY_NAME, b"nl80211\0")].concat();
         let mut family = None;
         let request = message(DIRECTORY, REQUEST_ONE, &body);
@@ -87,9 +88,12 @@ impl Kernel {
             family = nl80211::family_id(body)?;
             Ok(())
         });
+        let missing = || CollectError::NoData {
+            path: "netlink family nl80211".into(),
+        };
         match answered {
-            Ok(()) => Ok(family.map(|family| Self { family })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(()) => family.map(|family| Self { family }).ok_or_else(missing),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing()),
             Err(error) => Err(io_error("wireless socket", error)),
         }
     }
