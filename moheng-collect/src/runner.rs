@@ -2,12 +2,14 @@
 //!
 //! All jobs of a round are taken by one helper thread. When a job dawdles, another thread takes the jobs behind it; when
 //! the time is up, the round ends without it. A job that hangs keeps its thread and is not started again before it has
-//! come back, so the number of threads is bounded by the number of jobs, and by `threads_max`.
+//! come back, so the number of threads is bounded by the number of jobs, and by `threads_max`. A thread that is done waits for
+//! the next round, one of them at most.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, SendError, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -51,10 +53,18 @@ pub(crate) enum Outcome<T> {
     TimedOut,
 }
 
+/// What a thread does for a round.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The way to a thread that waits for work, if one does.
+type Idle = Mutex<Option<Sender<Work>>>;
+
 /// Starts the threads of one kind of jobs and counts them.
 #[derive(Debug)]
 pub(crate) struct Runner {
     name: &'static str,
+    idle: Arc<Idle>,
+    /// Without the idle one.
     threads: Arc<AtomicUsize>,
     threads_max: usize,
 }
@@ -63,6 +73,7 @@ impl Runner {
     pub(crate) fn new(name: &'static str, threads_max: usize) -> Self {
         Self {
             name,
+            idle: Arc::default(),
             threads: Arc::default(),
             threads_max,
         }
@@ -112,9 +123,25 @@ impl Runner {
             return;
         }
         let round = Arc::clone(round);
-        let spawned = thread::Builder::new().name(self.name.to_owned()).spawn(move || {
+        let work: Work = Box::new(move || {
             let _slot = slot;
             round.work();
+        });
+        let waiting = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let work = match waiting {
+            None => work,
+            Some(thread) => match thread.send(work) {
+                Ok(()) => return,
+                Err(SendError(work)) => work,
+            },
+        };
+        let idle = Arc::downgrade(&self.idle);
+        let spawned = thread::Builder::new().name(self.name.to_owned()).spawn(move || {
+            let mut next = Some(work);
+            while let Some(work) = next {
+                work();
+                next = wait_for_work(&idle);
+            }
         });
         if let Err(error) = spawned {
             tracing::warn!(%error, thread = self.name, "cannot start a thread");
@@ -122,7 +149,21 @@ impl Runner {
     }
 }
 
-/// Counts a thread for as long as it lives.
+/// `None` when another thread waits already, or the runner is gone.
+fn wait_for_work(idle: &Weak<Idle>) -> Option<Work> {
+    let (sender, receiver) = mpsc::channel();
+    {
+        let idle = idle.upgrade()?;
+        let mut waiting = idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_some() {
+            return None;
+        }
+        *waiting = Some(sender);
+    }
+    receiver.recv().ok()
+}
+
+/// Counts a thread for as long as it works.
 struct ThreadSlot {
     threads: Arc<AtomicUsize>,
     number: usize,
@@ -238,6 +279,35 @@ mod tests {
         let outcomes = runner.run(&tasks, LONG);
         assert_eq!(outcomes, [0, 1, 2, 3].map(Outcome::Finished));
         assert_eq!(runner.run::<Gated>(&[], LONG), []);
+    }
+
+    /// Returns the thread that it runs on.
+    struct Located;
+
+    impl Job for Located {
+        type Output = thread::ThreadId;
+
+        fn run(&self) -> thread::ThreadId {
+            thread::current().id()
+        }
+    }
+
+    #[test]
+    fn rounds_share_a_thread_that_ends_with_the_runner() {
+        let runner = Runner::new("test", 1);
+        let task = [Task::new(Located)];
+        let is_idle = || runner.idle.lock().unwrap().is_some();
+        let first = runner.run(&task, LONG);
+        while !is_idle() {
+            thread::yield_now();
+        }
+        assert_eq!(runner.run(&task, LONG), first);
+        while !is_idle() {
+            thread::yield_now();
+        }
+        let idle = Arc::downgrade(&runner.idle);
+        drop(runner);
+        assert!(idle.upgrade().is_none(), "nobody keeps the way to the thread");
     }
 
     #[test]
