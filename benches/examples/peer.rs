@@ -30,6 +30,8 @@ const TIME_STEP_MS: i64 = 30_000;
 
 const BLOCK_MS: i64 = 7_200_000;
 
+const FILLED_SEGMENT_BYTES: u64 = 8 << 20;
+
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -69,7 +71,10 @@ fn list(instances: usize) {
 
 /// A database that syncs as Prometheus does, so that the same work is compared.
 fn open(path: &str) -> Result<Db, Box<dyn Error>> {
-    let mut settings = Settings::default();
+    open_with(path, Settings::default())
+}
+
+fn open_with(path: &str, mut settings: Settings) -> Result<Db, Box<dyn Error>> {
     settings.wal_sync = WalSync::Os;
     let directory = Arc::new(RealDirectory::create(path)?);
     Ok(Db::builder(directory)
@@ -136,7 +141,10 @@ fn append_labels(path: &str, instances: usize, scrapes: i64) -> Outcome {
 }
 
 fn fill(path: &str, workload: &NodeWorkload, scrapes: u64) -> Outcome {
-    let db = open(path)?;
+    let mut settings = Settings::default();
+    // Prometheus shortens a log only when it has several segments.
+    settings.wal_segment_bytes = FILLED_SEGMENT_BYTES;
+    let db = open_with(path, settings)?;
     for step in 0..scrapes {
         let batch = workload.batch(step);
         if db.append(&batch)?.outcomes.iter().any(Result::is_err) {

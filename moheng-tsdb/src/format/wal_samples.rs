@@ -108,6 +108,25 @@ pub(crate) fn read_samples(body: &[u8], samples: &mut Vec<LoggedSample>) -> Resu
     Ok(())
 }
 
+/// How many samples the body holds, and how many of them are at `start_ms` or later.
+pub(crate) fn count_samples(body: &[u8], start_ms: i64) -> Result<(usize, usize), DecodeError> {
+    let (mut all, mut later) = (0, 0);
+    let mut reader = ByteReader::new(body);
+    if reader.is_empty() {
+        return Ok((all, later));
+    }
+    reader.u64()?;
+    let first_timestamp_ms = reader.u64()? as i64;
+    while !reader.is_empty() {
+        reader.signed_varint()?;
+        let timestamp_ms = first_timestamp_ms.wrapping_add(reader.signed_varint()?);
+        reader.bytes(size_of::<f64>())?;
+        all += 1;
+        later += usize::from(timestamp_ms >= start_ms);
+    }
+    Ok((all, later))
+}
+
 /// The places of a record with start timestamps, of which each is written against the ones before.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Places {
@@ -260,6 +279,13 @@ mod tests {
         let mut read = Vec::new();
         read_samples(&encoder.record()[1..], &mut read).unwrap();
         assert_eq!(read, samples);
+        for start_ms in [i64::MIN, -1, 0, 1, 64, i64::MAX] {
+            let later = samples.iter().filter(|sample| sample.timestamp_ms >= start_ms);
+            let expected = (samples.len(), later.count());
+            assert_eq!(count_samples(&encoder.record()[1..], start_ms), Ok(expected));
+        }
+        let cut = &encoder.record()[1..encoder.record().len() - 1];
+        assert!(count_samples(cut, 0).is_err() && count_samples(&[], 0) == Ok((0, 0)));
     }
 
     #[test]

@@ -17,7 +17,9 @@ use crate::format::wal_histograms::{HistogramsEncoder, read_histograms};
 use crate::format::wal_record::{
     RecordKind, put_deletion, put_series, read_deletions, read_series, record_kind,
 };
-use crate::format::wal_samples::{SamplesEncoder, StartedSamplesEncoder, read_samples, read_started_samples};
+use crate::format::wal_samples::{
+    SamplesEncoder, StartedSamplesEncoder, count_samples, read_samples, read_started_samples,
+};
 use crate::storage::{Directory, list_or_empty, remove_tree};
 
 /// What of a log is still needed.
@@ -247,9 +249,13 @@ impl Filter<'_> {
     }
 
     fn samples(&mut self, body: &[u8]) -> Result<Kept, DecodeError> {
-        let mut samples = Vec::new();
+        // Most records are all old or all new.
+        let (all, kept) = count_samples(body, self.keep.start_ms)?;
+        if kept == 0 || kept == all {
+            return Ok(self.kept_samples(&[], all, kept));
+        }
+        let mut samples = Vec::with_capacity(all);
         read_samples(body, &mut samples)?;
-        let all = samples.len();
         samples.retain(|sample| sample.timestamp_ms >= self.keep.start_ms);
         let mut encoder = SamplesEncoder::default();
         for &sample in &samples {
