@@ -2,7 +2,7 @@
 
 use moheng_metrics::{SampleBuffer, SampleCursor, SelectedSeries, SeriesCursor, SourceError};
 
-use super::rows::{append_float, append_histogram};
+use super::rows::{append_float, append_floats, append_histogram};
 
 /// Hands out the series of several cursors, each once. All of them must come in label order.
 ///
@@ -135,6 +135,12 @@ impl<'a> MergedSamples<'a> {
 
 impl SampleCursor for MergedSamples<'_> {
     fn read(&mut self, buffer: &mut SampleBuffer) -> Result<bool, SourceError> {
+        if let [only] = self.parts.as_mut_slice()
+            && only.is_used_up()
+            && self.last_part == Some(only.number)
+        {
+            return only.cursor.read(buffer);
+        }
         self.fill()?;
         if self.parts.is_empty() {
             return Ok(false);
@@ -151,17 +157,14 @@ impl SampleCursor for MergedSamples<'_> {
                 break;
             }
             let number = part.number;
-            let mut is_switch = self.last_part != Some(number);
+            let is_switch = self.last_part != Some(number);
             self.last_part = Some(number);
             let last_ms = if is_only {
                 i64::MAX
             } else {
                 next_ms.max(until_ms.saturating_sub(1)).min(horizon_ms)
             };
-            while !part.is_used_up() && part.next_ms() <= last_ms {
-                part.move_next(buffer, is_switch);
-                is_switch = false;
-            }
+            part.move_until(last_ms, buffer, is_switch);
             for other in &mut self.parts {
                 other.skip(next_ms);
             }
@@ -205,6 +208,25 @@ impl Part<'_> {
         float_ms
             .max(self.buffer.histograms.timestamps_ms.last().copied())
             .unwrap_or(i64::MAX)
+    }
+
+    /// Moves samples up to `last_ms`, which follow one of another part when that is a switch.
+    fn move_until(&mut self, last_ms: i64, to: &mut SampleBuffer, mut is_switch: bool) {
+        while self.histogram_ms().is_some() && self.next_ms() <= last_ms {
+            self.move_next(to, is_switch);
+            is_switch = false;
+        }
+        if self.histogram_ms().is_none() {
+            let rest = self
+                .buffer
+                .floats
+                .timestamps_ms
+                .get(self.float..)
+                .unwrap_or_default();
+            let end = self.float + rest.partition_point(|&time_ms| time_ms <= last_ms);
+            append_floats(&self.buffer, self.float..end, to);
+            self.float = end;
+        }
     }
 
     fn move_next(&mut self, to: &mut SampleBuffer, is_switch: bool) {

@@ -1,5 +1,7 @@
 //! Copying samples from one buffer to another.
 
+use std::ops::Range;
+
 use moheng_metrics::histogram::ResetHint;
 use moheng_metrics::{HistogramView, SampleBuffer};
 
@@ -39,22 +41,25 @@ fn append_part(
         .timestamps_ms
         .partition_point(|&time| time <= end_ms)
         .max(first);
-    let times = floats.timestamps_ms.get(first..end).unwrap_or_default();
-    if floats.start_timestamps_ms.is_empty() {
-        to.floats.timestamps_ms.extend_from_slice(times);
-        let values = floats.values.get(first..end).unwrap_or_default();
-        to.floats.values.extend_from_slice(values);
-    } else {
-        for index in first..end {
-            append_float(from, index, to);
-        }
-    }
+    append_floats(from, first..end, to);
     let histograms = &from.histograms;
     let first = histograms.timestamps_ms.partition_point(|&time| time < start_ms);
     let end = histograms.timestamps_ms.partition_point(|&time| time <= end_ms);
     for index in first..end {
         append_histogram(from, index, to, is_behind_gap && index == first);
     }
+}
+
+/// Appends the floats in a range.
+pub(crate) fn append_floats(from: &SampleBuffer, range: Range<usize>, to: &mut SampleBuffer) {
+    let floats = &from.floats;
+    if !floats.start_timestamps_ms.is_empty() {
+        return range.for_each(|index| append_float(from, index, to));
+    }
+    let times = floats.timestamps_ms.get(range.clone()).unwrap_or_default();
+    to.floats.timestamps_ms.extend_from_slice(times);
+    let values = floats.values.get(range).unwrap_or_default();
+    to.floats.values.extend_from_slice(values);
 }
 
 /// Appends the float at `index`.
