@@ -96,6 +96,7 @@ def measure(exporters, scrapes, headers):
             "wall ms per scrape, median": wall[len(wall) // 2],
             "resident KiB": exporter.status("VmRSS"),
             "of that not of files, KiB": exporter.status("RssAnon"),
+            "of that of files, KiB": exporter.status("RssFile"),
             "threads": exporter.status("Threads"),
             "bytes sent per page": len(exporter.page),
             "samples per page": sum(not line.startswith(b"#") for line in page.splitlines()),

@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod config;
 mod exporter;
+mod footprint;
 mod http;
 mod output;
 mod time;
@@ -20,10 +21,12 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    allow_huge_pages(false);
     let cli = args::Cli::parse();
-    // With huge pages the allocator would hold several times the memory that an exporter needs.
-    allow_huge_pages(!matches!(cli.command, args::Command::Exporter(_)));
+    if matches!(cli.command, args::Command::Exporter(_)) {
+        footprint::return_freed_memory();
+    } else {
+        footprint::allow_huge_pages();
+    }
     match command::execute(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -34,12 +37,4 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
-}
-
-/// Where the kernel refuses that, or knows no huge pages, memory or time is all it costs.
-fn allow_huge_pages(is_allowed: bool) {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(!is_allowed);
-    #[cfg(not(target_os = "linux"))]
-    let _ = is_allowed;
 }

@@ -1,15 +1,20 @@
 //! `exporter`: serves metrics for others to scrape.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use moheng_collect::HostCollectors;
 use moheng_metrics::SystemClock;
+use tokio::runtime::Builder;
 
 use super::CommandError;
-use super::run::{security, small_runtime};
+use super::run::security;
 use crate::app;
 use crate::args::{ExporterCommand, HostExporterArgs};
 use crate::exporter::{self, HostExporter};
+
+/// How long the thread that collects waits for the next scrape.
+const BETWEEN_SCRAPES_MAX: Duration = Duration::from_mins(5);
 
 /// Runs `exporter`.
 pub(super) fn exporter(command: ExporterCommand) -> Result<(), CommandError> {
@@ -27,7 +32,13 @@ fn host(args: &HostExporterArgs) -> Result<(), CommandError> {
     let exporter = HostExporter::new(collectors, !web.disable_exporter_metrics, web.max_requests, clock)
         .map_err(|error| CommandError::Failed(error.to_string()))?;
     let router = exporter.routes(&web.telemetry_path);
-    small_runtime()?
+    // One thread takes connections; collecting has its own. Kept between scrapes, it costs less than a new one each time.
+    let runtime = Builder::new_current_thread()
+        .thread_keep_alive(BETWEEN_SCRAPES_MAX)
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::Failed(format!("cannot start: {error}")))?;
+    runtime
         .block_on(exporter::serve(&web.listen_addresses, router, security))
         .map_err(CommandError::Failed)
 }

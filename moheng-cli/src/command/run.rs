@@ -40,14 +40,10 @@ pub(super) fn security(path: Option<&Path>) -> Result<Arc<Security>, CommandErro
     Ok(Arc::new(security))
 }
 
-/// A thread that blocks is kept for so long, since scrapes come again and a new one would take more memory each time.
-const BETWEEN_REQUESTS_MAX: Duration = Duration::from_mins(5);
-
 /// A runtime for commands that have little to do at once.
 pub(super) fn small_runtime() -> Result<Runtime, CommandError> {
     Builder::new_multi_thread()
         .worker_threads(1)
-        .thread_keep_alive(BETWEEN_REQUESTS_MAX)
         .enable_all()
         .build()
         .map_err(|error| CommandError::Failed(format!("cannot start: {error}")))

@@ -1,6 +1,6 @@
 //! The exporter of this host's metrics.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +18,7 @@ use super::node_build_info;
 use super::pages::landing_page;
 use super::statistics::ExporterStatistics;
 use crate::app::process_families;
+use crate::footprint::forget_unused_code;
 use crate::http::metrics_page;
 
 const TITLE: &str = "moheng host exporter";
@@ -34,6 +35,7 @@ pub(crate) struct HostExporter {
     collectors: HostCollectors,
     statistics: ExporterStatistics,
     shows_itself: bool,
+    first_page: Once,
     /// Nothing without a limit.
     slots: Option<Semaphore>,
     max_requests: usize,
@@ -53,6 +55,7 @@ impl HostExporter {
             collectors,
             statistics: ExporterStatistics::new(clock)?,
             shows_itself,
+            first_page: Once::new(),
             slots: (max_requests > 0).then(|| Semaphore::new(max_requests)),
             max_requests,
         })
@@ -82,6 +85,7 @@ impl HostExporter {
             families.extend(self.statistics.registry.gather().families);
         }
         families.sort_by(|a, b| a.name.cmp(&b.name));
+        self.first_page.call_once(forget_unused_code);
         families
     }
 }
