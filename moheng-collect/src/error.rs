@@ -86,8 +86,8 @@ pub enum HostError {
         /// What is wrong with it.
         source: glob::PatternError,
     },
-    /// Host metrics are only collected on Linux.
-    #[error("host metrics are not supported on {system}; only on Linux")]
+    /// Host metrics are only collected on Linux, macOS and Windows.
+    #[error("host metrics are not supported on {system}; only on Linux, macOS and Windows")]
     Unsupported {
         /// The operating system of this process.
         system: &'static str,

@@ -8,6 +8,9 @@
 //! with different [`HostOptions`]. Nothing hangs: a collector that does not come back, for instance from a network
 //! filesystem whose server is gone, is reported as failed and left behind.
 //!
+//! On macOS and Windows there are five collectors: of CPUs, memory, filesystems, disks and network devices. They are
+//! compiled for both systems and **untested** there.
+//!
 //! ```
 //! # #[cfg(target_os = "linux")] {
 //! use std::sync::Arc;
@@ -26,13 +29,13 @@
 mod collector;
 #[cfg(feature = "host")]
 mod error;
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", target_os = "linux"))]
 mod files;
 #[cfg(feature = "host")]
 mod host;
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", target_os = "linux"))]
 mod open_files;
-#[cfg(feature = "host")]
+#[cfg(all(feature = "host", target_os = "linux"))]
 mod proc;
 #[cfg(feature = "scrape")]
 mod relabel;
@@ -41,7 +44,7 @@ mod runner;
 #[cfg(feature = "scrape")]
 mod scrape;
 
-#[cfg(all(feature = "host", feature = "testing"))]
+#[cfg(all(feature = "host", feature = "testing", target_os = "linux"))]
 pub mod testing;
 
 #[cfg(feature = "host")]

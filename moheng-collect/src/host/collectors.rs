@@ -61,9 +61,9 @@ impl HostCollectors {
     ///
     /// # Errors
     ///
-    /// When a pattern of the options is not valid, or the system is not Linux.
+    /// When a pattern of the options is not valid, or nothing is collected on this system.
     pub fn new(options: &HostOptions, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
-        if !cfg!(target_os = "linux") {
+        if table::COLLECTORS.is_empty() {
             return Err(HostError::Unsupported {
                 system: std::env::consts::OS,
             });

@@ -3,7 +3,7 @@
 use moheng_metrics::{MetricFamily, MetricKind};
 
 use super::HostOptions;
-use super::filter::FieldNames;
+use super::field_names::FieldNames;
 use crate::files::Folder;
 use crate::proc::snmp;
 use crate::proc::snmp::ProtocolCount;

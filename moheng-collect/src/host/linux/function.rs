@@ -8,11 +8,11 @@ use super::HostRoots;
 use crate::files::Folder;
 use crate::{CollectError, Collector};
 
-pub(super) type Collect = fn(&Roots, &mut Vec<MetricFamily>) -> Result<(), CollectError>;
+pub(in super::super) type Collect = fn(&Roots, &mut Vec<MetricFamily>) -> Result<(), CollectError>;
 
 /// The roots as folders.
 #[derive(Debug)]
-pub(super) struct Roots {
+pub(in super::super) struct Roots {
     pub(super) proc: Folder,
     pub(super) sys: Folder,
     pub(super) root_fs: Folder,
@@ -24,7 +24,11 @@ struct Function {
     collect: Collect,
 }
 
-pub(super) fn collector(name: &'static str, roots: &HostRoots, collect: Collect) -> Box<dyn Collector> {
+pub(in super::super) fn collector(
+    name: &'static str,
+    roots: &HostRoots,
+    collect: Collect,
+) -> Box<dyn Collector> {
     Box::new(Function {
         name,
         roots: Roots {
