@@ -56,7 +56,7 @@ NEWER = re.compile(
     r"node_(filesystem_mount_info|kernel_hung_tasks_total|cpu_online|cpu_isolated|bcachefs_.*|dmmultipath_.*"
     r"|disk_filesystem_info|pressure_irq_stalled_seconds_total|memory_(Zswap|Zswapped|SecPageTables|Unaccepted)_bytes"
     r"|softnet_(backlog_len|cpu_collision_total|flow_limit_count_total|received_rps_total)|nvme_namespace_.*"
-    r"|timex_offset_overflow_total|ksmd_general_profit_bytes|swap_.*|xfrm_.*|pcidevice_.*|cpu_vulnerabilities_info|softirqs_.*|btrfs_(commit.*|last_commit_seconds"
+    r"|ksmd_general_profit_bytes|swap_.*|xfrm_.*|pcidevice_.*|cpu_vulnerabilities_info|softirqs_.*|btrfs_(commit.*|last_commit_seconds"
     r"|max_commit_seconds)|md_(degraded|raid_disks)|hwmon_.*_(average|accuracy).*|network_address_info"
     r"|scrape_collector_timeout)"
 )

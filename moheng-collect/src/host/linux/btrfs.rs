@@ -1,18 +1,31 @@
 //! Collector `btrfs`: filesystems of that type.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use moheng_metrics::MetricFamily;
 
+use super::btrfs_devices::{Device, ERROR_KINDS, MountedFilesystem};
 use super::families::FamilySet;
 use super::function::Roots;
+use super::mounts;
 use crate::CollectError;
 use crate::files::Folder;
-use crate::proc::MalformedFile;
+use crate::proc::{MalformedFile, mountinfo};
 
 pub(super) const NAME: &str = "btrfs";
 
 const FOLDER: &str = "fs/btrfs";
 const SECTOR_BYTES: f64 = 512.0;
 const MS_PER_SECOND: f64 = 1000.0;
+
+/// Name and description.
+const DEVICE_SIZE: (&str, &str) = (
+    "node_btrfs_device_size_bytes",
+    "The size of a disk of the filesystem.",
+);
 
 /// What is kept in block groups of its own.
 const BLOCK_GROUP_TYPES: [&str; 3] = ["data", "metadata", "system"];
@@ -43,11 +56,23 @@ const COMMITS: [(&str, &str, &str, f64); 4] = [
 
 pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
     let mut families = FamilySet::default();
+    let mut devices = None;
     for uuid in roots.sys.list_optional(FOLDER)? {
         // Beside the filesystems is what the kernel can do.
         if uuid.contains('-') {
             let folder = roots.sys.folder(&format!("{FOLDER}/{uuid}"));
             collect_filesystem(&uuid, &folder, &mut families)?;
+            let names = folder.list("devices")?;
+            collect_allocations(&uuid, &folder, names.len(), &mut families)?;
+            // Mounts are asked only where there is such a filesystem.
+            let asked = match devices.take() {
+                Some(asked) => asked,
+                None => mounted_devices(roots)?,
+            };
+            match devices.insert(asked).get(&uuid) {
+                Some(devices) => add_devices(&uuid, devices, &mut families),
+                None => collect_sizes(&uuid, &folder, &names, &mut families)?,
+            }
         }
     }
     families.append_to(out);
@@ -66,27 +91,77 @@ fn collect_filesystem(uuid: &str, folder: &Folder, families: &mut FamilySet) -> 
         &[("uuid", uuid)],
         reserve,
     );
-    collect_commits(uuid, folder, families)?;
-    let devices = folder.list("devices")?;
-    for device in &devices {
+    collect_commits(uuid, folder, families)
+}
+
+/// Of filesystems that are mounted where this process can ask them.
+fn mounted_devices(roots: &Roots) -> Result<BTreeMap<String, Vec<Device>>, CollectError> {
+    let mut known = BTreeMap::new();
+    let (file, content) = match mounts::read(&roots.proc) {
+        Err(error) if error.is_no_data() => return Ok(known),
+        mounts => mounts?,
+    };
+    let mounts = mountinfo::parse(&content).map_err(|error| roots.proc.malformed(file, error))?;
+    let root = roots.root_fs.path().as_os_str().as_bytes();
+    let root = root.strip_suffix(b"/").unwrap_or(root);
+    for mount in mounts.iter().filter(|mount| mount.fs_type == b"btrfs") {
+        let path = [root, mounts::strip_root(&mount.point, root)].concat();
+        let Ok(filesystem) = MountedFilesystem::open(Path::new(OsStr::from_bytes(&path))) else {
+            continue;
+        };
+        if !known.contains_key(&filesystem.uuid)
+            && let Ok(devices) = filesystem.devices()
+        {
+            known.insert(filesystem.uuid, devices);
+        }
+    }
+    Ok(known)
+}
+
+fn add_devices(uuid: &str, devices: &[Device], families: &mut FamilySet) {
+    for device in devices {
+        let labels = [
+            ("btrfs_dev_uuid", device.uuid.as_str()),
+            ("device", &device.name),
+            ("uuid", uuid),
+        ];
+        families.add(DEVICE_SIZE.0, DEVICE_SIZE.1, &labels, device.size_bytes as f64);
+        let unused = device.size_bytes.saturating_sub(device.used_bytes);
+        let help = "Space of a disk that no block group has.";
+        families.add("node_btrfs_device_unused_bytes", help, &labels, unused as f64);
+        for (kind, count) in ERROR_KINDS.into_iter().zip(device.errors) {
+            let labels = [labels[0], labels[1], ("type", kind), labels[2]];
+            let help = "Errors of a disk of the filesystem.";
+            families.add("node_btrfs_device_errors_total", help, &labels, count as f64);
+        }
+    }
+}
+
+/// What is known of the devices of other filesystems.
+fn collect_sizes(
+    uuid: &str,
+    folder: &Folder,
+    devices: &[String],
+    families: &mut FamilySet,
+) -> Result<(), CollectError> {
+    for device in devices {
         let sectors = folder.number(&format!("devices/{device}/size"))?;
         let labels = [("device", device.as_str()), ("uuid", uuid)];
-        let help = "The size of a disk of the filesystem.";
-        families.add(
-            "node_btrfs_device_size_bytes",
-            help,
-            &labels,
-            sectors * SECTOR_BYTES,
-        );
+        families.add(DEVICE_SIZE.0, DEVICE_SIZE.1, &labels, sectors * SECTOR_BYTES);
     }
+    Ok(())
+}
+
+fn collect_allocations(
+    uuid: &str,
+    folder: &Folder,
+    devices: usize,
+    families: &mut FamilySet,
+) -> Result<(), CollectError> {
     for group in BLOCK_GROUP_TYPES {
         let allocation = folder.folder(&format!("allocation/{group}"));
-        collect_allocation(
-            [("block_group_type", group), ("uuid", uuid)],
-            &allocation,
-            devices.len(),
-            families,
-        )?;
+        let ids = [("block_group_type", group), ("uuid", uuid)];
+        collect_allocation(ids, &allocation, devices, families)?;
     }
     Ok(())
 }
@@ -169,6 +244,31 @@ fn ratio(mode: &str, devices: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn devices_that_were_asked() {
+        let device = Device {
+            name: "sda".to_owned(),
+            uuid: "u1".to_owned(),
+            size_bytes: 100,
+            used_bytes: 30,
+            errors: [1, 2, 3, 4, 5],
+        };
+        let mut families = FamilySet::default();
+        add_devices("f1", &[device], &mut families);
+        let mut out = Vec::new();
+        families.append_to(&mut out);
+        let mut text = String::new();
+        moheng_metrics::write_text(&out, &mut text);
+        for line in [
+            r#"node_btrfs_device_size_bytes{btrfs_dev_uuid="u1",device="sda",uuid="f1"} 100"#,
+            r#"node_btrfs_device_unused_bytes{btrfs_dev_uuid="u1",device="sda",uuid="f1"} 70"#,
+            r#"node_btrfs_device_errors_total{btrfs_dev_uuid="u1",device="sda",type="flush",uuid="f1"} 3"#,
+            r#"node_btrfs_device_errors_total{btrfs_dev_uuid="u1",device="sda",type="generation",uuid="f1"} 5"#,
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}: {text}");
+        }
+    }
 
     #[test]
     fn ratios() {

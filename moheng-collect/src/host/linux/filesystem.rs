@@ -11,6 +11,7 @@ use moheng_metrics::MetricFamily;
 use super::HostOptions;
 use super::families::{append, gauge, push};
 use super::filter::Filter;
+use super::mounts;
 use super::system::{self, FilesystemSpace};
 use crate::files::Folder;
 use crate::proc::mountinfo::Mount;
@@ -48,7 +49,7 @@ impl Collector for Filesystem {
     }
 
     fn collect(&self, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
-        let (file, content) = self.read_mounts()?;
+        let (file, content) = mounts::read(&self.proc)?;
         let mounts = mountinfo::parse(&content).map_err(|error| self.proc.malformed(file, error))?;
         let mounts = self.chosen(&mounts);
         let answers = self.ask_all(&mounts);
@@ -76,21 +77,12 @@ impl Filesystem {
         })
     }
 
-    /// The mounts of the first process are those of the host, where this process may see it.
-    fn read_mounts(&self) -> Result<(&'static str, Vec<u8>), CollectError> {
-        let (first, own) = ("1/mountinfo", "self/mountinfo");
-        match self.proc.read(first) {
-            Err(error) if error.is_no_data() => Ok((own, self.proc.read(own)?)),
-            result => Ok((first, result?)),
-        }
-    }
-
     /// The mounts that the options want, each set of labels once.
     fn chosen<'a>(&self, mounts: &'a [Mount<'a>]) -> Vec<ChosenMount<'a>> {
         let mut seen = HashSet::new();
         let mut chosen = Vec::new();
         for mount in mounts {
-            let below_root = strip_root(&mount.point, &self.root);
+            let below_root = mounts::strip_root(&mount.point, &self.root);
             let labels = MountLabels {
                 device: text(mount.source).into_owned(),
                 fs_type: text(mount.fs_type).into_owned(),
@@ -262,15 +254,6 @@ impl Families {
         self.space
             .into_iter()
             .chain([self.read_only, self.device_error, self.info])
-    }
-}
-
-/// The mount point as the host names it: without `root`, which has no slash at its end.
-fn strip_root<'a>(mount_point: &'a [u8], root: &[u8]) -> &'a [u8] {
-    match mount_point.strip_prefix(root) {
-        Some(b"") => b"/",
-        Some(rest) if rest.starts_with(b"/") => rest,
-        _ => mount_point,
     }
 }
 

@@ -6,6 +6,7 @@ mod bcache;
 mod bcachefs;
 mod bonding;
 mod btrfs;
+mod btrfs_devices;
 mod buddyinfo;
 mod bus;
 mod cgroups;
@@ -38,6 +39,7 @@ mod logind;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
+mod mounts;
 mod mountstats;
 mod netclass;
 mod netdev;
@@ -158,7 +160,7 @@ pub(super) const COLLECTORS: &[Entry] = &[
     on(textfile::NAME, Make::Filtered(textfile::build)),
     on(thermal_zone::NAME, Make::Function(thermal_zone::collect)),
     on(time::NAME, Make::State(time::build)),
-    on(timex::NAME, Make::State(|_, _| timex::build())),
+    on(timex::NAME, Make::Function(timex::collect)),
     on(udp_queues::NAME, Make::Function(udp_queues::collect)),
     on(uname::NAME, Make::Function(uname::collect)),
     off(units::NAME, Make::State(|options, _| units::build(options))),

@@ -1,13 +1,12 @@
 //! Collector `timex`: how well the clock keeps time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use moheng_metrics::MetricFamily;
 
 use super::adjtimex::{KernelClock, adjtimex};
 use super::families::FamilySet;
+use super::function::Roots;
 use super::io_error;
-use crate::{CollectError, Collector};
+use crate::CollectError;
 
 pub(super) const NAME: &str = "timex";
 
@@ -18,36 +17,16 @@ const US_PER_SECOND: f64 = 1e6;
 const NS_PER_SECOND: f64 = 1e9;
 /// Parts per million with a fraction of 16 bits.
 const PARTS_PER_RATIO: f64 = 1e6 * 65536.0;
-/// The kernel of some virtual machines says more than this when its number ran over.
-const OFFSET_SECONDS_MAX: f64 = 4.0;
 
-#[derive(Debug, Default)]
-struct Timex {
-    overflows: AtomicU64,
+pub(super) fn collect(_roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
+    let clock = adjtimex().map_err(|source| io_error(NAME, source))?;
+    let mut families = FamilySet::default();
+    add(&clock, &mut families);
+    families.append_to(out);
+    Ok(())
 }
 
-pub(super) fn build() -> Box<dyn Collector> {
-    Box::new(Timex::default())
-}
-
-impl Collector for Timex {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn collect(&self, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
-        let clock = adjtimex().map_err(|source| io_error(NAME, source))?;
-        let mut families = FamilySet::default();
-        let overflows = &self.overflows;
-        add(&clock, &mut families, |is_overflow| {
-            overflows.fetch_add(is_overflow.into(), Ordering::Relaxed) + u64::from(is_overflow)
-        });
-        families.append_to(out);
-        Ok(())
-    }
-}
-
-fn add(clock: &KernelClock, families: &mut FamilySet, count_overflow: impl FnOnce(bool) -> u64) {
+fn add(clock: &KernelClock, families: &mut FamilySet) {
     let timex = &clock.timex;
     let units = if timex.status & STATUS_NANOSECONDS != 0 {
         NS_PER_SECOND
@@ -55,7 +34,6 @@ fn add(clock: &KernelClock, families: &mut FamilySet, count_overflow: impl FnOnc
         US_PER_SECOND
     };
     let offset = timex.offset as f64 / units;
-    let overflows = count_overflow(offset.abs() > OFFSET_SECONDS_MAX);
     let mut add = |name: &str, help: &str, value: f64| {
         families.add(&format!("node_timex_{name}"), help, &[], value);
     };
@@ -67,8 +45,6 @@ fn add(clock: &KernelClock, families: &mut FamilySet, count_overflow: impl FnOnc
         "How far the clock is from its reference.",
         offset,
     );
-    let help = "Offsets that cannot be, of more than four seconds.";
-    add("offset_overflow_total", help, overflows as f64);
     let ratio = 1.0 + timex.freq as f64 / PARTS_PER_RATIO;
     add(
         "frequency_adjustment_ratio",
@@ -147,19 +123,14 @@ mod tests {
         clock.state = NOT_SYNCHRONIZED;
         clock.timex.freq = -65_536;
         clock.timex.maxerror = 1_500;
-        for (status, offset, expected, is_overflow) in [
-            (0, 2_000_000, 2.0, false),
-            (STATUS_NANOSECONDS, 2_000_000, 0.002, false),
-            (0, -4_500_000, -4.5, true),
+        for (status, offset, expected) in [
+            (0, 2_000_000, 2.0),
+            (STATUS_NANOSECONDS, 2_000_000, 0.002),
+            (0, -4_500_000, -4.5),
         ] {
             (clock.timex.status, clock.timex.offset) = (status, offset);
             let mut families = FamilySet::default();
-            let mut seen = None;
-            add(&clock, &mut families, |is_overflow| {
-                seen = Some(is_overflow);
-                7
-            });
-            assert_eq!(seen, Some(is_overflow));
+            add(&clock, &mut families);
             let mut out = Vec::new();
             families.append_to(&mut out);
             let value = |name: &str| {
@@ -171,13 +142,7 @@ mod tests {
             };
             assert_eq!(value("offset_seconds"), expected);
             assert_eq!((value("sync_status"), value("maxerror_seconds")), (0.0, 0.0015));
-            assert_eq!(
-                (
-                    value("frequency_adjustment_ratio"),
-                    value("offset_overflow_total")
-                ),
-                (0.999_999, 7.0)
-            );
+            assert_eq!(value("frequency_adjustment_ratio"), 0.999_999);
         }
     }
 }

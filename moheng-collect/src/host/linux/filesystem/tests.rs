@@ -1,26 +1,9 @@
-//! Names of mounts and errors, and mounts that do not answer.
+//! Errors, and mounts that do not answer.
 
 use std::fs;
 use std::sync::Condvar;
 
 use super::*;
-
-#[test]
-fn roots_are_whole_directories() {
-    #[track_caller]
-    fn check(mount_point: &str, root: &str, expected: &str) {
-        assert_eq!(
-            strip_root(mount_point.as_bytes(), root.as_bytes()),
-            expected.as_bytes()
-        );
-    }
-    check("/", "", "/");
-    check("/boot", "", "/boot");
-    check("/host", "/host", "/");
-    check("/host/boot", "/host", "/boot");
-    check("/hostile", "/host", "/hostile");
-    check("/", "/host", "/");
-}
 
 #[test]
 fn errors_are_plain_words() {
