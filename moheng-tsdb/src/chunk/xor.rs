@@ -285,29 +285,20 @@ fn decode_columns(
 
     while let Some((timestamp, value)) = samples.next() {
         let word = window.peek(position);
-        // Samples with the same step and value are two zero bits each.
-        let mut unchanged = word.leading_zeros().min(56) / 2;
-        if unchanged > 0 {
-            position += 2 * unchanged as usize;
-            previous.step();
-            previous.store(timestamp, value);
-            unchanged -= 1;
-            while unchanged > 0 {
-                let Some((timestamp, value)) = samples.next() else {
-                    position -= 2 * unchanged as usize;
-                    break;
-                };
+        match word >> 62 {
+            0b00 => {
+                // Samples with the same step and value are two zero bits each.
                 previous.step();
                 previous.store(timestamp, value);
-                unchanged -= 1;
+                let others = word.leading_zeros().min(56) as usize / 2 - 1;
+                position += 2 + 2 * previous.repeat(&mut samples, others);
+                continue;
             }
-            continue;
-        }
-        if word >> 63 == 0 {
-            position = previous.value_at(window, word << 1, position + 1)?;
-        } else {
-            position = previous.timestamp(window, word, position);
-            position = previous.value(window, position)?;
+            0b01 => position = previous.changed_value(window, word << 1, position + 1)?,
+            _ => {
+                position = previous.timestamp(window, word, position);
+                position = previous.value(window, position)?;
+            }
         }
         previous.step();
         previous.store(timestamp, value);
@@ -328,6 +319,21 @@ impl Previous {
     fn store(&self, timestamp: &mut i64, value: &mut f64) {
         *timestamp = self.timestamp_ms;
         *value = f64::from_bits(self.value_bits);
+    }
+
+    /// Stores so many more samples with the same step and value, if so many are wanted, and returns how many.
+    fn repeat<'a>(
+        &mut self,
+        samples: &mut impl Iterator<Item = (&'a mut i64, &'a mut f64)>,
+        count: usize,
+    ) -> usize {
+        let mut stored = 0;
+        for (timestamp, value) in samples.take(count) {
+            self.step();
+            self.store(timestamp, value);
+            stored += 1;
+        }
+        stored
     }
 
     /// Reads a delta of delta that is not 0 from `word`, the bits at `position`, and returns the position behind it.
@@ -354,15 +360,21 @@ impl Previous {
     /// Reads a value at `position` and returns the position behind it.
     #[inline]
     fn value(&mut self, window: BitWindow<'_>, position: usize) -> Result<usize, ChunkError> {
-        self.value_at(window, window.peek(position), position)
-    }
-
-    /// Reads a value that begins at `position` with the bits of `word`, of which at least 13 are there.
-    #[inline]
-    fn value_at(&mut self, window: BitWindow<'_>, word: u64, position: usize) -> Result<usize, ChunkError> {
+        let word = window.peek(position);
         if word >> 63 == 0 {
             return Ok(position + 1);
         }
+        self.changed_value(window, word, position)
+    }
+
+    /// Reads a value that is not the one before and begins at `position` with the bits of `word`, of which at least 13 are there.
+    #[inline]
+    fn changed_value(
+        &mut self,
+        window: BitWindow<'_>,
+        word: u64,
+        position: usize,
+    ) -> Result<usize, ChunkError> {
         let start = if word >> 62 == 0b10 {
             position + 2
         } else {
