@@ -62,16 +62,19 @@ impl SamplesEncoder {
         if let (Some((first, first_length)), Some((second, second_length))) =
             (short_varint(reference_delta), short_varint(timestamp_delta))
         {
-            // Four bytes at once and then fewer is faster than pushing them one by one.
-            let both = first | second << (8 * first_length);
-            let end = self.out.len() + first_length + second_length;
-            self.out.extend_from_slice(&both.to_le_bytes());
+            // All at once and then fewer is faster than pushing parts.
+            let deltas_length = first_length + second_length;
+            let deltas = u128::from(first | second << (8 * first_length));
+            let value = u128::from(sample.value.to_bits().swap_bytes());
+            let end = self.out.len() + deltas_length + size_of::<f64>();
+            let all = deltas | value << (8 * deltas_length);
+            self.out.extend_from_slice(&all.to_le_bytes());
             self.out.truncate(end);
         } else {
             put_signed_varint(&mut self.out, reference_delta);
             put_signed_varint(&mut self.out, timestamp_delta);
+            self.out.extend_from_slice(&sample.value.to_bits().to_be_bytes());
         }
-        self.out.extend_from_slice(&sample.value.to_bits().to_be_bytes());
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct AppendScratch {
     accepted: Vec<Accepted>,
     /// Series whose labels must be logged with this batch.
     pub(super) unlogged: Vec<SeriesId>,
+    /// Whether matchers find the series of all accepted floats.
+    are_published: bool,
     samples: SamplesEncoder,
     /// In place of `samples` when start timestamps are stored and the batch has some.
     started_samples: StartedSamplesEncoder,
@@ -230,6 +232,7 @@ impl Head {
         }
         let publishing = self.isolation.begin();
         let mut published = Published::new(publishing);
+        published.has_new_series = !scratch.are_published;
         for same_page in scratch.accepted.chunk_by(|a, b| a.page == b.page) {
             let Some((page, number)) = same_page.first().and_then(|accepted| {
                 let page = accepted.page as usize;
@@ -252,6 +255,7 @@ impl Head {
                 published.add(*accepted, *number, entry.timestamp_ms, is_new_chunk, tails);
             }
         }
+        published.has_new_series = true;
         if !scratch.histograms.accepted.is_empty() {
             self.publish_histograms(histograms, pages, tails, scratch, &mut published);
         }
@@ -328,9 +332,11 @@ fn check(
 ) {
     scratch.accepted.clear();
     scratch.unlogged.clear();
+    scratch.are_published = true;
     scratch.samples.clear();
     scratch.started_samples.clear();
     let (mut page_number, mut page) = (usize::MAX, 0);
+    let mut page_tails: &mut [Tail] = &mut [];
     let ids = scratch.ids.iter().zip(outcomes);
     for (position, (entry, (&id, outcome))) in batch.entries.iter().zip(ids).enumerate() {
         if outcome.is_err() {
@@ -340,9 +346,9 @@ fn check(
         if number != page_number {
             page_number = number;
             page = scratch.page_numbers.binary_search(&number).unwrap_or(usize::MAX);
+            page_tails = tails.get_mut(page).map_or(&mut [], |tails| tails.as_mut_slice());
         }
-        let tail = tails.get_mut(page).and_then(|tails| tails.get_mut(slot));
-        let Some(tail) = tail.filter(|tail| !tail.is_removed) else {
+        let Some(tail) = page_tails.get_mut(slot).filter(|tail| !tail.is_removed) else {
             *outcome = Err(SampleError::UnknownReference);
             counts.unknown_reference += 1;
             continue;
@@ -374,6 +380,7 @@ fn check(
                 continue;
             }
         }
+        scratch.are_published &= tail.is_published;
         if !tail.is_logged && scratch.unlogged.last() != Some(&id) {
             scratch.unlogged.push(id);
         }

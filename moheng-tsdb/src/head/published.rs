@@ -19,6 +19,8 @@ pub(super) struct Published {
     pub(super) new_late_series: u64,
     /// Series that matchers do not find yet.
     pub(super) new_series: Vec<SeriesId>,
+    /// Whether there may be such series.
+    pub(super) has_new_series: bool,
 }
 
 impl Published {
@@ -30,6 +32,7 @@ impl Published {
             new_chunks: 0,
             new_late_series: 0,
             new_series: Vec::new(),
+            has_new_series: true,
         }
     }
 
@@ -45,7 +48,9 @@ impl Published {
         self.start_ms = self.start_ms.min(timestamp_ms);
         self.end_ms = self.end_ms.max(timestamp_ms);
         self.new_chunks += u64::from(is_new_chunk);
-        self.find_new(accepted, page_number, tails);
+        if self.has_new_series {
+            self.find_new(accepted, page_number, tails);
+        }
     }
 
     /// Notes a series whose first sample is late.
@@ -60,7 +65,6 @@ impl Published {
         self.new_late_series += (self.new_series.len() - before) as u64;
     }
 
-    #[inline]
     fn find_new(&mut self, accepted: Accepted, page_number: usize, tails: &mut [MutexGuard<'_, Vec<Tail>>]) {
         let tail = tails
             .get_mut(accepted.page as usize)

@@ -12,42 +12,54 @@ impl Head {
     /// Finds or creates the series of every entry; outcomes are final only where they are errors.
     pub(super) fn resolve<'a>(
         &self,
-        keys: impl Iterator<Item = SeriesKey<'a>>,
+        keys: impl Iterator<Item = SeriesKey<'a>> + Clone,
         ids: &mut Vec<SeriesId>,
         outcomes: &mut Vec<SampleOutcome>,
         counts: &mut BatchCounts,
     ) {
         ids.clear();
+        ids.extend(keys.clone().map(|key| match key {
+            SeriesKey::Reference(reference) => id_of(reference),
+            SeriesKey::Labels(_) => REJECTED,
+        }));
+        outcomes.extend(ids.iter().map(|&id| match id {
+            REJECTED => Err(SampleError::UnknownReference),
+            id => Ok(SeriesRef(u64::from(id) + 1)),
+        }));
+        if ids.contains(&REJECTED) {
+            self.resolve_labels(keys, ids, outcomes, counts);
+        }
+    }
+
+    /// Finds or creates the series of those entries that have labels.
+    fn resolve_labels<'a>(
+        &self,
+        keys: impl Iterator<Item = SeriesKey<'a>>,
+        ids: &mut [SeriesId],
+        outcomes: &mut [SampleOutcome],
+        counts: &mut BatchCounts,
+    ) {
         let mut missing = Vec::new();
-        let mut index = None;
-        for (position, key) in keys.enumerate() {
-            let found = match key {
-                SeriesKey::Reference(SeriesRef(number)) => number
-                    .checked_sub(1)
-                    .and_then(|id| SeriesId::try_from(id).ok())
-                    .filter(|&id| id != REJECTED)
-                    .ok_or(SampleError::UnknownReference),
-                SeriesKey::Labels(labels) => {
-                    let index = index.get_or_insert_with(|| self.index());
-                    self.find_series(index, labels).map(|found| {
-                        found.unwrap_or_else(|| {
-                            missing.push((position, labels));
-                            REJECTED
-                        })
-                    })
-                }
+        let index = self.index();
+        let places = ids.iter_mut().zip(outcomes.iter_mut());
+        for (position, (key, (id, outcome))) in keys.zip(places).enumerate() {
+            let SeriesKey::Labels(labels) = key else {
+                counts.unknown_reference += u64::from(outcome.is_err());
+                continue;
             };
-            ids.push(found.unwrap_or(REJECTED));
-            outcomes.push(found.map(|id| SeriesRef(u64::from(id) + 1)));
+            match self.find_series(&index, labels) {
+                Ok(Some(found)) => {
+                    *id = found;
+                    *outcome = Ok(SeriesRef(u64::from(found) + 1));
+                }
+                Ok(None) => missing.push((position, labels)),
+                Err(error) => *outcome = Err(error),
+            }
         }
         drop(index);
         if !missing.is_empty() {
             self.create_missing(&missing, ids, outcomes, counts);
         }
-        counts.unknown_reference += outcomes
-            .iter()
-            .filter(|outcome| **outcome == Err(SampleError::UnknownReference))
-            .count() as u64;
     }
 
     fn find_series(&self, index: &LabelIndex, labels: &Labels) -> Result<Option<SeriesId>, SampleError> {
@@ -90,4 +102,11 @@ impl Head {
             }
         }
     }
+}
+
+/// The id of a series with this reference, whether it is there or not.
+#[inline]
+fn id_of(SeriesRef(number): SeriesRef) -> SeriesId {
+    let id = number.checked_sub(1);
+    id.and_then(|id| SeriesId::try_from(id).ok()).unwrap_or(REJECTED)
 }
