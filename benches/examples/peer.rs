@@ -20,6 +20,10 @@ use moheng_tsdb::block::{BlockMeta, BlockWriter, Ulid};
 use moheng_tsdb::storage::RealDirectory;
 use moheng_tsdb::{Db, Settings, WalSync};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// What `promtool tsdb bench write` does: so many series a batch, a value that climbs, a time that steps.
@@ -103,6 +107,7 @@ fn append(path: &str, instances: usize, scrapes: i64) -> Outcome {
         value += VALUE_STEP;
         for series in &references {
             let mut batch = AppendBatch::new();
+            batch.entries.reserve_exact(series.len());
             for &reference in series {
                 batch.push_reference(reference, (scrape + 1) * TIME_STEP_MS, value);
             }

@@ -193,17 +193,17 @@ impl XorAppender {
         let leading = xor.leading_zeros().min(LEADING_ZEROS_MAX);
         let trailing = xor.trailing_zeros();
         let (used_leading, used_trailing) = (u32::from(self.leading_zeros), u32::from(self.trailing_zeros));
-        let (header, significant, width) =
-            if self.leading_zeros != NO_WINDOW && leading >= used_leading && trailing >= used_trailing {
-                let header = before.then(0b10, 2);
-                (header, xor >> used_trailing, 64 - used_leading - used_trailing)
-            } else {
-                self.leading_zeros = leading as u8;
-                self.trailing_zeros = trailing as u8;
-                let width = 64 - leading - trailing;
-                let window = (0b11 << 11) | (u64::from(leading) << 6) | u64::from(width & 0x3f);
-                (before.then(window, 13), xor >> trailing, width)
-            };
+        // Never without a window: its mark is more zeros than there can be.
+        let (header, significant, width) = if leading >= used_leading && trailing >= used_trailing {
+            let header = before.then(0b10, 2);
+            (header, xor >> used_trailing, 64 - used_leading - used_trailing)
+        } else {
+            self.leading_zeros = leading as u8;
+            self.trailing_zeros = trailing as u8;
+            let width = 64 - leading - trailing;
+            let window = (0b11 << 11) | (u64::from(leading) << 6) | u64::from(width & 0x3f);
+            (before.then(window, 13), xor >> trailing, width)
+        };
         if header.count + width <= 64 {
             let all = header.then(significant, width);
             self.writer.push(all.bits, all.count);

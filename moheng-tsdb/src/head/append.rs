@@ -230,6 +230,7 @@ impl Head {
         if !scratch.accepted.is_sorted_by_key(|accepted| accepted.page) {
             scratch.accepted.sort_by_key(|accepted| accepted.page);
         }
+        let has_starts = self.stores_starts && !batch.start_timestamps_ms.is_empty();
         let publishing = self.isolation.begin();
         let mut published = Published::new(publishing);
         published.has_new_series = !scratch.are_published;
@@ -246,7 +247,7 @@ impl Head {
                 let Some(entry) = batch.entries.get(accepted.entry as usize) else {
                     continue;
                 };
-                let start_ms = if self.stores_starts {
+                let start_ms = if has_starts {
                     batch.start_timestamp_ms(accepted.entry as usize)
                 } else {
                     0
@@ -339,7 +340,7 @@ fn check(
     let mut page_tails: &mut [Tail] = &mut [];
     let ids = scratch.ids.iter().zip(outcomes);
     for (position, (entry, (&id, outcome))) in batch.entries.iter().zip(ids).enumerate() {
-        if outcome.is_err() {
+        if id == REJECTED {
             continue;
         }
         let (number, slot) = place(id);

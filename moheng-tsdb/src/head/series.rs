@@ -260,22 +260,21 @@ impl Series {
 
     #[inline]
     fn is_full_before(&mut self, timestamp_ms: i64) -> bool {
-        let chunk = OpenChunk {
+        if self.open.sample_count() == PLANNED_SAMPLES {
+            self.open_planned_end_ms = plan_end_of_floats(&self.open_chunk());
+        }
+        is_full_of_floats(&self.open_chunk(), timestamp_ms)
+    }
+
+    #[inline]
+    fn open_chunk(&self) -> OpenChunk {
+        OpenChunk {
             start_ms: self.open_start_ms,
             end_ms: self.open.end_ms(),
             sample_count: self.open.sample_count(),
             size_bytes: self.open.size_bytes(),
             planned_end_ms: self.open_planned_end_ms,
-        };
-        self.open_planned_end_ms = plan_end_of_floats(&chunk);
-        let planned_end_ms = self.open_planned_end_ms;
-        is_full_of_floats(
-            &OpenChunk {
-                planned_end_ms,
-                ..chunk
-            },
-            timestamp_ms,
-        )
+        }
     }
 
     /// Ends the open chunk, if there is one, and returns whether there are full ones now.
