@@ -3,7 +3,8 @@
 //!     cargo run --release -p moheng-benches --example peer -- COMMAND
 //!
 //! * `list INSTANCES`: the label sets as `promtool tsdb bench write` reads them
-//! * `append DIR INSTANCES SCRAPES`: by reference, values and batches as `promtool tsdb bench write` has them
+//! * `append DIR INSTANCES SCRAPES COMPRESSION`: by reference, values and batches as `promtool tsdb bench write` has them, its log
+//!   compressed by `none` or `snappy`
 //! * `labels DIR INSTANCES SCRAPES`: the same by labels
 //! * `fill DIR INSTANCES SCRAPES START_MS`: a log whose samples are in no block yet
 //! * `blocks DIR INSTANCES SCRAPES START_MS COUNT`: blocks of two hours
@@ -18,7 +19,7 @@ use moheng_metrics::testing::NodeWorkload;
 use moheng_metrics::{AppendBatch, Labels, SampleBuffer, SampleSink, SeriesRef};
 use moheng_tsdb::block::{BlockMeta, BlockWriter, Ulid};
 use moheng_tsdb::storage::RealDirectory;
-use moheng_tsdb::{Db, Settings, WalSync};
+use moheng_tsdb::{Db, Settings, WalCompression, WalSync};
 
 /// As the binary has it.
 #[global_allocator]
@@ -44,7 +45,9 @@ fn main() -> Outcome {
             list(instances.parse()?);
             Ok(())
         }
-        ["append", path, instances, scrapes] => append(path, instances.parse()?, scrapes.parse()?),
+        ["append", path, instances, scrapes, compression] => {
+            append(path, instances.parse()?, scrapes.parse()?, compression.parse()?)
+        }
         ["labels", path, instances, scrapes] => append_labels(path, instances.parse()?, scrapes.parse()?),
         ["fill", path, instances, scrapes, start_ms] => {
             let workload = NodeWorkload::new(instances.parse()?).with_times(start_ms.parse()?, 15_000);
@@ -87,9 +90,11 @@ fn open_with(path: &str, mut settings: Settings) -> Result<Db, Box<dyn Error>> {
         .open()?)
 }
 
-fn append(path: &str, instances: usize, scrapes: i64) -> Outcome {
+fn append(path: &str, instances: usize, scrapes: i64, compression: WalCompression) -> Outcome {
     let workload = NodeWorkload::new(instances);
-    let db = open(path)?;
+    let mut settings = Settings::default();
+    settings.wal_compression = compression;
+    let db = open_with(path, settings)?;
     let begin = processor_time();
     let mut references: Vec<Vec<SeriesRef>> = Vec::new();
     for series in workload.series().chunks(BATCH_SERIES) {

@@ -63,6 +63,7 @@ mod wal;
 
 pub use db::{Compacted, Db, DbBuilder, DeletedSeries, ImportOptions, ReloadedBlocks};
 pub use error::Error;
+pub use format::wal_page::Compression as WalCompression;
 pub use settings::{Limits, Settings, WalSync};
 pub use stats::{
     Cardinality, DamageStats, DamagedBlock, ExemplarStats, HeadStats, ReplayStats, SampleStats, SpaceStats,

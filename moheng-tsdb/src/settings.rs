@@ -10,6 +10,7 @@ use moheng_metrics::{format_duration, parse_duration_ms};
 
 use crate::Error;
 use crate::compact::Retention;
+use crate::format::wal_page::Compression as WalCompression;
 
 /// What users tune.
 ///
@@ -29,6 +30,8 @@ pub struct Settings {
     pub wal_sync: WalSync,
     /// A segment of the write-ahead log is ended before it grows beyond this. Default 128 MiB, as in Prometheus.
     pub wal_segment_bytes: u64,
+    /// How the records of the write-ahead log, of its checkpoints and of chunk snapshots are compressed. Any is read.
+    pub wal_compression: WalCompression,
     /// How long and how much is kept. Everything by default.
     pub retention: Retention,
     /// What is too much. No limits by default.
@@ -73,6 +76,7 @@ impl Default for Settings {
         Self {
             wal_sync: WalSync::default(),
             wal_segment_bytes: 128 << 20,
+            wal_compression: WalCompression::Snappy,
             retention: Retention::default(),
             limits: Limits::default(),
             max_exemplars: 100_000,

@@ -176,6 +176,8 @@ async fn open_database(
     let path = args.storage.path.clone();
     let mut settings = Settings::default();
     settings.wal_sync = args.storage.wal_sync;
+    settings.wal_compression = args.storage.wal_compression();
+    settings.wal_segment_bytes = args.storage.wal_segment_bytes;
     settings.reserve_bytes = args.storage.reserve_bytes;
     settings.snapshot_on_close =
         args.storage.snapshot_on_shutdown || args.features.contains(&Feature::MemorySnapshotOnShutdown);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
-use moheng_tsdb::WalSync;
+use moheng_tsdb::{WalCompression, WalSync};
 
 use super::feature::Feature;
 use super::values::{parse_duration, parse_duration_or_zero, parse_positive, parse_size_bytes};
@@ -60,6 +60,42 @@ pub(crate) struct StorageArgs {
     )]
     pub(crate) wal_sync: WalSync,
 
+    /// Whether records of the write-ahead log are compressed.
+    #[arg(
+        long = "storage.tsdb.wal-compression",
+        env = "MOHENG_STORAGE_TSDB_WAL_COMPRESSION",
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        overrides_with = "no_wal_compression"
+    )]
+    wal_compression: bool,
+
+    #[arg(long = "no-storage.tsdb.wal-compression", hide = true)]
+    no_wal_compression: bool,
+
+    /// How records of the write-ahead log are compressed: `snappy` or `zstd`, which Prometheus 2.42 does not read.
+    #[arg(
+        long = "storage.tsdb.wal-compression-type",
+        env = "MOHENG_STORAGE_TSDB_WAL_COMPRESSION_TYPE",
+        value_name = "NAME",
+        default_value = "snappy"
+    )]
+    wal_compression_type: WalCompression,
+
+    /// How large a segment of the write-ahead log becomes, such as 128MB; at least 32KB.
+    #[arg(
+        long = "storage.tsdb.wal-segment-size",
+        env = "MOHENG_STORAGE_TSDB_WAL_SEGMENT_SIZE",
+        value_name = "SIZE",
+        default_value = "128MB",
+        value_parser = parse_size_bytes
+    )]
+    pub(crate) wal_segment_bytes: u64,
+
     /// How long samples are kept, such as 30d or 1y; 0 keeps them for ever.
     #[arg(
         long = "storage.tsdb.retention.time",
@@ -100,6 +136,17 @@ pub(crate) struct StorageArgs {
         action = ArgAction::Set
     )]
     pub(crate) snapshot_on_shutdown: bool,
+}
+
+impl StorageArgs {
+    /// How the records of the write-ahead log are compressed.
+    pub(crate) fn wal_compression(&self) -> WalCompression {
+        if self.wal_compression && !self.no_wal_compression {
+            self.wal_compression_type
+        } else {
+            WalCompression::None
+        }
+    }
 }
 
 /// Who may reach the server, and what they may do.

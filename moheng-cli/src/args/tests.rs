@@ -1,5 +1,7 @@
 //! What the command line accepts.
 
+use moheng_tsdb::WalCompression;
+
 use super::*;
 
 #[track_caller]
@@ -60,8 +62,34 @@ fn run_takes_prometheus_flags() {
 }
 
 #[test]
+fn logs_are_compressed_as_asked() {
+    for (flags, expected) in [
+        ("", WalCompression::Snappy),
+        (" --storage.tsdb.wal-compression", WalCompression::Snappy),
+        (" --storage.tsdb.wal-compression=false", WalCompression::None),
+        (" --no-storage.tsdb.wal-compression", WalCompression::None),
+        (" --storage.tsdb.wal-compression-type=zstd", WalCompression::Zstd),
+        (
+            " --storage.tsdb.wal-compression-type=zstd --no-storage.tsdb.wal-compression",
+            WalCompression::None,
+        ),
+    ] {
+        let args = run(&format!("moheng-cli run{flags}"));
+        assert_eq!(args.storage.wal_compression(), expected, "{flags}");
+    }
+}
+
+#[test]
 fn wrong_lines_are_refused() {
     for (line, expected) in [
+        (
+            "moheng-cli run --storage.tsdb.wal-compression-type=lz4",
+            "expected \"none\"",
+        ),
+        (
+            "moheng-cli run --storage.tsdb.wal-segment-size=1.5MB",
+            "expected 0 or a size",
+        ),
         ("moheng-cli run --query.timeout=1.5m", "expected a duration"),
         ("moheng-cli run --query.max-samples=0", "at least 1"),
         ("moheng-cli run --enable-feature=old-ui", "old-ui"),

@@ -12,8 +12,8 @@ use crate::format::{DecodeError, names};
 use crate::head::{Head, Replay};
 use crate::storage::{Directory, list_or_empty, remove_tree};
 use crate::wal::{
-    LogFiles, RecordBatch, RecordWriter, SegmentEvent, SegmentFile, SegmentReader, SegmentsWriter,
-    free_quarantine_name, segments_in,
+    LogFiles, RecordBatch, RecordWriter, SegmentEvent, SegmentFile, SegmentReader, SegmentShape,
+    SegmentsWriter, free_quarantine_name, segments_in,
 };
 use crate::{Error, Settings};
 
@@ -316,7 +316,11 @@ impl Shared {
     fn write_snapshot_to(&self, path: &str) -> Result<(), Error> {
         let directory = &*self.directory;
         let fail = || Error::io(format!("writing {path}"));
-        let mut writer = SegmentsWriter::new(directory, path, SEGMENT_BYTES);
+        let shape = SegmentShape {
+            size_bytes: SEGMENT_BYTES,
+            ..self.log_segments
+        };
+        let mut writer = SegmentsWriter::new(directory, path, shape);
         let series = self
             .head
             .write_snapshot(&mut |record| writer.record(record).map_err(fail()))?;
@@ -326,7 +330,8 @@ impl Shared {
             files: self.head.mapped.extents()?,
         };
         let supplement = names::snapshot_supplement(path);
-        let mut supplement = RecordWriter::create(directory, &supplement).map_err(fail())?;
+        let mut supplement =
+            RecordWriter::create(directory, &supplement, shape.compression).map_err(fail())?;
         supplement.record(&write_extent(&extent)).map_err(fail())?;
         self.head
             .write_supplement(&mut |record| supplement.record(record).map_err(fail()))?;

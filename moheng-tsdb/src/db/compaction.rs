@@ -241,7 +241,7 @@ impl Shared {
             // When all samples of two hours are deleted no block tells that memory begins behind them.
             deletions_start_ms: start_ms.min(mapped_ms),
         };
-        let counts = write_checkpoint(directory, &files, last, self.segment_bytes, &keep)?;
+        let counts = write_checkpoint(directory, &files, last, self.log_segments, &keep)?;
         remove_before(directory, last)?;
         tracing::info!(
             last,

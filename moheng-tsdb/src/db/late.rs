@@ -68,7 +68,7 @@ impl Shared {
         if is_due {
             self.late_is_due.store(true, Ordering::Relaxed);
         }
-        let is_long = log.stats().size_bytes > 2 * self.segment_bytes;
+        let is_long = log.stats().size_bytes > 2 * self.log_segments.size_bytes;
         if !is_long && !self.late_is_due.load(Ordering::Relaxed) {
             return Ok(0);
         }

@@ -39,7 +39,7 @@ use crate::compact::Retention;
 use crate::head::Head;
 use crate::query::HeadCursor;
 use crate::storage::{Directory, File, RealDirectory};
-use crate::wal::Wal;
+use crate::wal::{SegmentShape, Wal};
 use crate::{Cardinality, Error, ReplayStats, Settings, Stats, WalStats};
 
 /// A time series database in a directory of Prometheus's format.
@@ -93,7 +93,7 @@ struct Shared {
     compaction: Mutex<()>,
     retention: Retention,
     reserve: Reserve,
-    segment_bytes: u64,
+    log_segments: SegmentShape,
     has_starts: bool,
     ulid_count: AtomicU64,
     snapshots: Snapshots,

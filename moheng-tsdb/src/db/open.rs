@@ -15,7 +15,7 @@ use crate::format::names;
 use crate::format::wal_page::PAGE_BYTES;
 use crate::head::{FoundChunks, Head, MappedDamage, load_mapped_chunks, set_damage_aside};
 use crate::storage::{Directory, File, OpenMode, list_or_empty};
-use crate::wal::{LogFiles, RepairPlan, Wal, WalOptions, remove_unfinished, repair_segment};
+use crate::wal::{LogFiles, RepairPlan, SegmentShape, Wal, WalOptions, remove_unfinished, repair_segment};
 use crate::{Error, ReplayStats, Settings, WalSync};
 
 /// How often to look whether there is something to compact.
@@ -65,7 +65,10 @@ pub(super) fn open(builder: &DbBuilder) -> Result<Db, Error> {
         compaction: Mutex::default(),
         retention: settings.retention,
         reserve,
-        segment_bytes: settings.wal_segment_bytes,
+        log_segments: SegmentShape {
+            size_bytes: settings.wal_segment_bytes,
+            compression: settings.wal_compression,
+        },
         has_starts: settings.start_timestamps,
         ulid_count: AtomicU64::new(0),
         snapshots: Snapshots {
@@ -196,6 +199,7 @@ fn open_logs(
         clock: Arc::clone(&builder.clock),
         policy: settings.wal_sync,
         segment_bytes: settings.wal_segment_bytes,
+        compression: settings.wal_compression,
         next_number: files.next_number,
         size_bytes,
     };

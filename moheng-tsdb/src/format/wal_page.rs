@@ -5,10 +5,13 @@
 //! middle, 4 its last fragment. Bit 3 says that the record is compressed with snappy, bit 4 with zstd. Fewer than seven
 //! bytes at the end of a page are zero.
 
+use std::fmt;
 use std::io::Read;
+use std::str::FromStr;
 
 use super::DecodeError;
 use super::checksum::crc32c;
+use crate::Error;
 
 /// The size of a page in bytes.
 pub(crate) const PAGE_BYTES: usize = 32 * 1024;
@@ -27,13 +30,49 @@ const ZSTD_RECORD_BYTES_MAX: u64 = 256 << 20;
 /// The base-2 logarithm of the largest window, which is allocated before anything is decompressed.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
-/// How a record is compressed.
+/// How records of the write-ahead log are compressed.
+///
+/// ```
+/// use moheng_tsdb::WalCompression;
+///
+/// assert_eq!("zstd".parse::<WalCompression>()?, WalCompression::Zstd);
+/// assert_eq!(WalCompression::Snappy.to_string(), "snappy");
+/// # Ok::<(), moheng_tsdb::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Compression {
-    #[default]
+pub enum Compression {
+    /// Not at all: three times the bytes, a sixth less processor time.
     None,
+    /// By snappy's block format, as Prometheus does by default.
+    #[default]
     Snappy,
+    /// By zstd: the fewest bytes, the most processor time. Prometheus 2.42 does not read it, 3 does.
     Zstd,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Snappy => "snappy",
+            Self::Zstd => "zstd",
+        })
+    }
+}
+
+impl FromStr for Compression {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "none" => Ok(Self::None),
+            "snappy" => Ok(Self::Snappy),
+            "zstd" => Ok(Self::Zstd),
+            _ => Err(Error::Invalid(format!(
+                "{text:?} is not a compression; expected \"none\", \"snappy\" or \"zstd\""
+            ))),
+        }
+    }
 }
 
 /// Which part of a record a fragment is.

@@ -8,7 +8,7 @@ use super::append_late::{LateScratch, first_ms, note_late, write_with_late};
 use super::check_sample::{AppendBounds, BatchCounts, Taken, check_tail};
 use super::isolation::Publishing;
 use super::late_samples::{LateSample, LateValue};
-use super::log_batch::{Packer, write};
+use super::log_batch::{LogScratch, write};
 use super::notes::{LockedTails, NoteScratch};
 use super::page::{Page, PageData, place};
 use super::published::Published;
@@ -39,7 +39,7 @@ pub(crate) struct AppendScratch {
     notes: NoteScratch,
     pub(super) late: LateScratch,
     pub(super) series_record: Vec<u8>,
-    pub(super) packer: Packer,
+    pub(super) log: LogScratch,
 }
 
 /// What batches with histograms need besides.
@@ -415,7 +415,7 @@ pub(super) fn write_records(wal: &Wal, scratch: &mut AppendScratch) -> Result<()
     let exemplars = scratch.notes.exemplar_record();
     write(
         wal,
-        &mut scratch.packer,
+        &mut scratch.log,
         fixed.into_iter().chain(histograms).chain([exemplars]),
     )
 }

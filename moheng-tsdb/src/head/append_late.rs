@@ -9,7 +9,7 @@ use moheng_metrics::{AppendBatch, SampleError, SampleOutcome};
 use super::append::{Accepted, AppendScratch, write_records};
 use super::check_sample::BatchCounts;
 use super::late_samples::{LateSample, LateValue};
-use super::log_batch::{Packer, write_around};
+use super::log_batch::{LogScratch, write_around};
 use super::page::Page;
 use super::published::Published;
 use super::series::Tail;
@@ -25,7 +25,7 @@ use crate::wal::Wal;
 pub(super) struct LateScratch {
     /// In the order of the batch, floats first.
     pub(super) entries: Vec<LateEntry>,
-    packer: Packer,
+    log: LogScratch,
 }
 
 /// A late sample of a batch.
@@ -164,14 +164,14 @@ impl LateRange {
 pub(super) fn write_with_late(wal: &Wal, late_log: &Wal, scratch: &mut AppendScratch) -> Result<(), Error> {
     if !scratch.series_record.is_empty() {
         let record = [scratch.series_record.as_slice()];
-        super::log_batch::write(wal, &mut scratch.packer, record.into_iter())?;
+        super::log_batch::write(wal, &mut scratch.log, record.into_iter())?;
         scratch.series_record.clear();
     }
     let records = late_records(&scratch.late.entries);
-    let mut packer = std::mem::take(&mut scratch.late.packer);
+    let mut packer = std::mem::take(&mut scratch.late.log);
     let records = records.iter().map(Vec::as_slice);
     let outcome = write_around(late_log, &mut packer, records, || write_records(wal, scratch));
-    scratch.late.packer = packer;
+    scratch.late.log = packer;
     outcome
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use foldhash::fast::FixedState;
 use moheng_metrics::{Labels, Matcher};
 
-use super::log_batch::{Packer, write};
+use super::log_batch::{LogScratch, write};
 use super::page::place;
 use super::{Head, SeriesId};
 use crate::Error;
@@ -105,7 +105,7 @@ impl Head {
         for (_, deletion) in &found {
             put(&mut records, |record| put_deletion(record, *deletion));
         }
-        write(wal, &mut Packer::default(), records.iter().map(Vec::as_slice))?;
+        write(wal, &mut LogScratch::default(), records.iter().map(Vec::as_slice))?;
         self.notes.change_deletions(|deletions| {
             for (id, deletion) in &found {
                 let interval = Interval {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::files::{LogFiles, SegmentFile};
 use super::reader::{SegmentEvent, SegmentReader};
-use super::record_files::{SegmentsWriter, WRITE_BYTES};
+use super::record_files::{SegmentShape, SegmentsWriter, WRITE_BYTES};
 use super::repair::set_aside;
 use crate::Error;
 use crate::format::DecodeError;
@@ -55,7 +55,7 @@ pub(crate) fn write_checkpoint(
     directory: &dyn Directory,
     files: &LogFiles,
     last: u32,
-    segment_bytes: u64,
+    shape: SegmentShape,
     keep: &Keep<'_>,
 ) -> Result<CheckpointCounts, Error> {
     let path = names::checkpoint(last);
@@ -70,7 +70,7 @@ pub(crate) fn write_checkpoint(
     }
     remove_tree(directory, &temporary).map_err(fail())?;
     directory.create_directory(&temporary).map_err(fail())?;
-    let mut writer = SegmentsWriter::new(directory, &temporary, segment_bytes);
+    let mut writer = SegmentsWriter::new(directory, &temporary, shape);
     let mut filter = Filter {
         keep,
         metadata: BTreeMap::new(),

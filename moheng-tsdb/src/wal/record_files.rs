@@ -1,9 +1,9 @@
 //! [`RecordWriter`] and [`SegmentsWriter`]: files of records that are written once, from front to back.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use super::packer::Packer;
 use crate::format::wal_page::{Compression, write_record};
 use crate::storage::{Directory, File, OpenMode};
 
@@ -11,30 +11,31 @@ use crate::storage::{Directory, File, OpenMode};
 pub(super) const WRITE_BYTES: usize = 1 << 20;
 
 /// Writes one new file of records, in the pages of the log.
+#[derive(Debug)]
 pub(crate) struct RecordWriter {
     file: Arc<dyn File>,
     framed: Vec<u8>,
     /// With what is framed.
     written: u64,
-    encoder: snap::raw::Encoder,
-}
-
-impl fmt::Debug for RecordWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordWriter")
-            .field("file", &self.file)
-            .finish_non_exhaustive()
-    }
+    packer: Packer,
+    compression: Compression,
+    packed: Vec<u8>,
 }
 
 impl RecordWriter {
     /// Creates a file, which must not exist.
-    pub(crate) fn create(directory: &dyn Directory, path: &str) -> io::Result<Self> {
+    pub(crate) fn create(
+        directory: &dyn Directory,
+        path: &str,
+        compression: Compression,
+    ) -> io::Result<Self> {
         Ok(Self {
             file: directory.open(path, OpenMode::Create)?,
             framed: Vec::new(),
             written: 0,
-            encoder: snap::raw::Encoder::new(),
+            packer: Packer::default(),
+            compression,
+            packed: Vec::new(),
         })
     }
 
@@ -43,13 +44,9 @@ impl RecordWriter {
         if record.is_empty() {
             return Ok(());
         }
-        let packed = self.encoder.compress_vec(record).map_err(io::Error::other)?;
         let before = self.framed.len();
-        if packed.len() < record.len() {
-            write_record(&packed, Compression::Snappy, self.written, &mut self.framed);
-        } else {
-            write_record(record, Compression::None, self.written, &mut self.framed);
-        }
+        let record = self.packer.pack(self.compression, record, &mut self.packed);
+        write_record(record.bytes, record.compression, self.written, &mut self.framed);
         self.written += (self.framed.len() - before) as u64;
         if self.framed.len() >= WRITE_BYTES {
             self.flush()?;
@@ -76,12 +73,20 @@ impl RecordWriter {
     }
 }
 
+/// How segments are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentShape {
+    /// When to end one.
+    pub(crate) size_bytes: u64,
+    pub(crate) compression: Compression,
+}
+
 /// Writes records to segments in a directory of their own, numbered from 0.
 #[derive(Debug)]
 pub(crate) struct SegmentsWriter<'a> {
     directory: &'a dyn Directory,
     path: String,
-    segment_bytes: u64,
+    shape: SegmentShape,
     current: Option<RecordWriter>,
     next_number: u32,
     /// Of the segments before the current one.
@@ -89,12 +94,12 @@ pub(crate) struct SegmentsWriter<'a> {
 }
 
 impl<'a> SegmentsWriter<'a> {
-    /// Begins in a directory, which exists and is empty. A segment is ended when it has grown to `segment_bytes`.
-    pub(crate) fn new(directory: &'a dyn Directory, path: &str, segment_bytes: u64) -> Self {
+    /// Begins in a directory, which exists and is empty. A segment is ended when it has grown to the size of `shape`.
+    pub(crate) fn new(directory: &'a dyn Directory, path: &str, shape: SegmentShape) -> Self {
         Self {
             directory,
             path: path.to_owned(),
-            segment_bytes,
+            shape,
             current: None,
             next_number: 0,
             finished_bytes: 0,
@@ -111,11 +116,15 @@ impl<'a> SegmentsWriter<'a> {
         if record.is_empty() {
             return Ok(());
         }
-        let is_full = |segment: &RecordWriter| segment.size_bytes() >= self.segment_bytes;
+        let is_full = |segment: &RecordWriter| segment.size_bytes() >= self.shape.size_bytes;
         if self.current.as_ref().is_none_or(is_full) {
             self.end_segment()?;
             let path = format!("{}/{:08}", self.path, self.next_number);
-            self.current = Some(RecordWriter::create(self.directory, &path)?);
+            self.current = Some(RecordWriter::create(
+                self.directory,
+                &path,
+                self.shape.compression,
+            )?);
             self.next_number += 1;
         }
         match &mut self.current {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::files::SegmentFile;
+use super::packer::Packer;
 use super::reader::{Damage, SegmentEvent, SegmentReader};
 use crate::Error;
 use crate::format::names;
@@ -103,19 +104,16 @@ fn rewrite(directory: &dyn Directory, path: &str, limit_bytes: u64) -> io::Resul
     }
     let file = directory.open(&temporary, OpenMode::Create)?;
     let mut reader = SegmentReader::open(directory, path, limit_bytes)?;
-    let mut encoder = snap::raw::Encoder::new();
+    let mut packer = Packer::default();
+    let mut packed = Vec::new();
     let mut written: u64 = 0;
     let mut framed = Vec::new();
     loop {
         match reader.next_event()? {
             SegmentEvent::Record(record) => {
                 framed.clear();
-                let packed = encoder.compress_vec(record).map_err(io::Error::other)?;
-                if packed.len() < record.len() {
-                    write_record(&packed, Compression::Snappy, written, &mut framed);
-                } else {
-                    write_record(record, Compression::None, written, &mut framed);
-                }
+                let record = packer.pack(Compression::Snappy, record, &mut packed);
+                write_record(record.bytes, record.compression, written, &mut framed);
                 file.append(&framed)?;
                 written += framed.len() as u64;
             }

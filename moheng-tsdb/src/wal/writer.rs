@@ -21,6 +21,7 @@ pub(crate) struct WalOptions {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policy: WalSync,
     pub(crate) segment_bytes: u64,
+    pub(crate) compression: Compression,
     /// The number of the first segment that is written.
     pub(crate) next_number: u32,
     /// The size of all segments there are.
@@ -36,6 +37,7 @@ pub(crate) struct Wal {
     log: &'static str,
     policy: WalSync,
     segment_bytes: u64,
+    compression: Compression,
     /// The size of the segments from before opening.
     size_before_bytes: u64,
     removed_bytes: AtomicU64,
@@ -83,6 +85,7 @@ impl Wal {
             log: options.log,
             policy: options.policy,
             segment_bytes: options.segment_bytes,
+            compression: options.compression,
             size_before_bytes: options.size_bytes,
             removed_bytes: AtomicU64::new(0),
             writer: Mutex::new(Writer {
@@ -257,6 +260,11 @@ impl Wal {
     /// Where the log ends: a segment, and how much of it is whole records.
     pub(crate) fn end(&self) -> (u32, u64) {
         end_of(&self.writer())
+    }
+
+    /// How its records are to be compressed.
+    pub(crate) fn compression(&self) -> Compression {
+        self.compression
     }
 
     pub(crate) fn stats(&self) -> WalStats {

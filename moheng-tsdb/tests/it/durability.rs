@@ -6,7 +6,7 @@ use std::time::Duration;
 use moheng_metrics::testing::ManualClock;
 use moheng_metrics::{SampleSink, SinkError};
 use moheng_tsdb::storage::{Directory, Fault, FaultDirectory, MemoryDirectory, OpenMode};
-use moheng_tsdb::{Db, Error, WalSync};
+use moheng_tsdb::{Db, Error, WalCompression, WalSync};
 
 use crate::support::{
     Content, append, content, newest, open, sample_count, series, settings, try_append, try_open,
@@ -317,4 +317,38 @@ fn maintenance_syncs_when_the_interval_is_over() {
     clock.advance_ms(5000);
     db.run_maintenance().unwrap();
     assert_eq!(db.stats().wal.sync_count, count, "nothing to sync");
+}
+
+#[test]
+fn logs_of_every_compression_are_read() {
+    let everything: Vec<_> = (0..BATCHES).flat_map(batch).collect();
+    let directory = Arc::new(MemoryDirectory::new());
+    let mut sizes = Vec::new();
+    for (step, compression) in [WalCompression::None, WalCompression::Snappy, WalCompression::Zstd]
+        .into_iter()
+        .enumerate()
+    {
+        let mut settings = settings(WalSync::Os);
+        settings.wal_compression = compression;
+        let db = Db::builder(Arc::clone(&directory) as Arc<dyn Directory>).settings(settings);
+        let db = db.without_worker().open().unwrap();
+        assert_eq!(
+            sample_count(&content(&db)),
+            step * everything.len(),
+            "{compression}"
+        );
+        for chunk in everything.chunks(30) {
+            let moved = |&(series, time_ms, value): &(usize, i64, f64)| {
+                (series, time_ms + step as i64 * BATCHES * 15_000, value)
+            };
+            append(&db, &chunk.iter().map(moved).collect::<Vec<_>>());
+        }
+        sizes.push(db.stats().wal.written_bytes);
+        db.close().unwrap();
+    }
+    assert!(sizes.is_sorted_by(|before, after| before > after), "{sizes:?}");
+    assert_eq!(
+        sample_count(&content(&open(directory, WalSync::Os))),
+        3 * everything.len()
+    );
 }

@@ -9,7 +9,7 @@ use crate::head::Head;
 use crate::head::truncate::Truncated;
 use crate::storage::MemoryDirectory;
 use crate::wal::{Wal, WalOptions};
-use crate::{Limits, WalSync};
+use crate::{Limits, WalCompression, WalSync};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
@@ -28,6 +28,7 @@ impl Store {
             clock: Arc::new(ManualClock::new(0)),
             policy: WalSync::Os,
             segment_bytes: 1 << 20,
+            compression: WalCompression::Snappy,
             next_number: 0,
             size_bytes: 0,
         });

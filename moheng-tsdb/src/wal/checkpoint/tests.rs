@@ -167,7 +167,11 @@ fn checkpoint(directory: &dyn Directory, last: u32) -> Result<CheckpointCounts, 
         start_ms: 100,
         deletions_start_ms: 100,
     };
-    let counts = write_checkpoint(directory, &files, last, 1 << 20, &keep)?;
+    let shape = SegmentShape {
+        size_bytes: 1 << 20,
+        compression: Compression::Snappy,
+    };
+    let counts = write_checkpoint(directory, &files, last, shape, &keep)?;
     remove_before(directory, last)?;
     Ok(counts)
 }
