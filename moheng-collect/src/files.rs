@@ -118,6 +118,15 @@ impl Folder {
         })
     }
 
+    /// An attribute that is one of the words that are `known`; nothing for others, of which nobody can tell what they mean.
+    pub(crate) fn word_if_known<'a>(&self, relative: &str, known: &[&'a str]) -> Option<&'a str> {
+        let found = self.attribute_if_known(relative)?;
+        known
+            .iter()
+            .copied()
+            .find(|word| found.eq_ignore_ascii_case(word))
+    }
+
     /// A decimal attribute without sign that must be there.
     pub(crate) fn number(&self, relative: &str) -> Result<f64, CollectError> {
         let parse = |text: &str| text.parse::<u64>().ok();

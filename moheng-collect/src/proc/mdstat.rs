@@ -30,8 +30,9 @@ pub(crate) enum State {
 
 pub(crate) fn parse(content: &[u8]) -> Result<Vec<Array<'_>>, MalformedFile> {
     let mut arrays: Vec<Array<'_>> = Vec::new();
-    let mut is_inside = false;
+    let (mut is_inside, mut is_complete) = (false, false);
     for (number, line) in lines(content) {
+        is_complete |= line.starts_with(b"unused devices:");
         let is_indented = line.first().is_some_and(u8::is_ascii_whitespace);
         if !is_indented {
             is_inside = line.starts_with(b"md");
@@ -49,7 +50,11 @@ pub(crate) fn parse(content: &[u8]) -> Result<Vec<Array<'_>>, MalformedFile> {
             array.add_progress(line, number)?;
         }
     }
-    Ok(arrays)
+    if is_complete {
+        Ok(arrays)
+    } else {
+        Err(MalformedFile::whole("the last line, of unused devices, expected"))
+    }
 }
 
 /// `md6 : active raid1 sdb2[2](F) sdc[1](S) sda2[0]`.
@@ -135,6 +140,8 @@ mod tests {
 
     #[track_caller]
     fn check(content: &str, state: State, disks: [u64; 4], blocks: [u64; 2]) {
+        assert!(parse(content.as_bytes()).is_err(), "it may be cut short");
+        let content = format!("{content}unused devices: <none>\n");
         let arrays = parse(content.as_bytes()).unwrap();
         let array = &arrays[0];
         assert_eq!(array.state, state);
@@ -146,9 +153,7 @@ mod tests {
     fn arrays() {
         let head = "Personalities : [raid1]\nmd6 : active raid1 sdb2[2](F) sdc[1](S) sda2[0]\n  100 blocks [2/1] [U_]\n";
         check(head, State::Active, [1, 1, 1, 2], [100, 100]);
-        let progress = format!(
-            "{head}  [=>.]  recovery =  8.5% (16/100) finish=17.0min speed=2K/sec\n\nunused devices: <none>\n"
-        );
+        let progress = format!("{head}  [=>.]  recovery =  8.5% (16/100) finish=17.0min speed=2K/sec\n\n");
         check(&progress, State::Recovering, [1, 1, 1, 2], [100, 16]);
         check(
             &format!("{head}  bitmap: 0/1 pages\n  resync=DELAYED\n"),

@@ -53,7 +53,7 @@ pub(crate) mod zoneinfo;
 
 use std::path::PathBuf;
 
-pub(crate) use scan::text;
+pub(crate) use scan::{fraction, text};
 
 use crate::CollectError;
 

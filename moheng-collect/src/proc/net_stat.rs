@@ -24,7 +24,10 @@ pub(crate) fn parse(content: &[u8]) -> Result<CountsByCpu<'_>, MalformedFile> {
             })
             .collect()
     });
-    let rows = rows.collect::<Result<_, _>>()?;
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    if rows.is_empty() {
+        return Err(MalformedFile::whole("a line of counts expected"));
+    }
     Ok(CountsByCpu { names, rows })
 }
 
@@ -38,6 +41,7 @@ mod tests {
         assert_eq!(counts.names, [&b"entries"[..], b"hits"]);
         assert_eq!(counts.rows, [[10, 1], [11, 2]]);
         assert!(parse(b"").is_err());
+        assert!(parse(b"entries hits\n").is_err());
         assert_eq!(parse(b"a\nx\n").unwrap_err().line, 2);
     }
 }

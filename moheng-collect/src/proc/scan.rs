@@ -47,6 +47,14 @@ fn number(field: &[u8], radix: u32) -> Option<u64> {
     })
 }
 
+/// A decimal number without sign that may have a fraction.
+pub(crate) fn fraction(field: &[u8]) -> Option<f64> {
+    let (whole, part) = split_once(field, b'.').unwrap_or((field, b"0"));
+    decimal(whole)?;
+    let is_part = !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    is_part.then(|| text(field).parse().ok()).flatten()
+}
+
 /// A decimal number that may have a sign, as a float.
 pub(super) fn signed(field: &[u8]) -> Option<f64> {
     match field.strip_prefix(b"-") {

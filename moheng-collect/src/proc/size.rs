@@ -1,33 +1,40 @@
 //! Sizes with a unit, as drivers write them for people: `512`, `1.5k`, `20.4G`.
 
+use super::scan::fraction;
+
+/// What the kernel's counters hold.
+const BYTES_MAX: f64 = u64::MAX as f64;
+
 /// A size of bcache. What follows its point counts to 1023, not to 9: `321.5k` is 321 KiB and 5/1024 of ten KiB.
 pub(crate) fn of_bcache(text: &str) -> Option<u64> {
     let (digits, unit) = split_unit(text)?;
+    let number = fraction(digits.as_bytes())?;
     if unit == 1.0 {
-        return Some(digits.parse::<f64>().ok()? as u64);
+        return whole(number);
     }
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
-    let whole: f64 = whole.parse().ok()?;
+    let (_, part) = digits.split_once('.').unwrap_or((digits, "0"));
     let part: u32 = part.parse().ok()?;
-    Some(((whole + f64::from(part) / 10.24) * unit) as u64)
+    whole((number.floor() + f64::from(part) / 10.24) * unit)
 }
 
 /// A size with a decimal fraction.
 pub(crate) fn decimal(text: &str) -> Option<u64> {
     let (digits, unit) = split_unit(text)?;
-    Some((digits.trim_end().parse::<f64>().ok()? * unit) as u64)
+    whole(fraction(digits.trim_end().as_bytes())? * unit)
 }
 
-/// The number, which is not a word such as `inf`, and the bytes of its unit.
+fn whole(bytes: f64) -> Option<u64> {
+    (bytes < BYTES_MAX).then_some(bytes as u64)
+}
+
+/// The number and the bytes of its unit.
 fn split_unit(text: &str) -> Option<(&str, f64)> {
     let text = text.trim();
     let last = text.chars().next_back()?.to_ascii_lowercase();
     let power = "kmgtpe".find(last).map_or(0, |position| position + 1);
     let digits = &text[..text.len() - usize::from(power > 0)];
     let unit = (0..power).fold(1.0, |unit, _| unit * 1024.0);
-    digits
-        .starts_with(|first: char| first.is_ascii_digit() || first == '-')
-        .then_some((digits, unit))
+    Some((digits, unit))
 }
 
 #[cfg(test)]
@@ -47,6 +54,10 @@ mod tests {
             ("", None, None),
             ("k", None, None),
             ("inf", None, None),
+            ("-7", None, None),
+            ("1e3", None, None),
+            ("99999999999999999999", None, None),
+            ("16.0E", None, None),
             ("1.2.3k", None, None),
             ("12é", None, None),
         ] {

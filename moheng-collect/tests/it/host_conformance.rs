@@ -11,6 +11,7 @@ use std::sync::Arc;
 use moheng_collect::{HostCollectors, HostOptions, NameFilter};
 use moheng_metrics::testing::ManualClock;
 use moheng_metrics::{Labels, MetricKind, TextEntry, TextParser};
+use tempfile::TempDir;
 
 use crate::host_fixture::{copy_tree, unpack};
 
@@ -160,15 +161,11 @@ type Exposition = BTreeMap<String, Family>;
 
 #[test]
 fn host_conformance() {
-    let Some(folder) = conformance_folder() else {
+    let (Some(folder), Some(directory)) = (conformance_folder(), fixture_tree()) else {
         println!("skipped: host_conformance needs conformance/node_exporter beside the repository");
         return;
     };
-    let directory = tempfile::tempdir().unwrap();
     let fixtures = directory.path();
-    copy_tree(&folder.join("fixtures"), fixtures);
-    unpack(&folder.join("fixtures/sys.ttar"), fixtures);
-    unpack(&folder.join("fixtures/udev.ttar"), fixtures);
     let expected = parse_expected(&fs::read(folder.join("expected.txt")).unwrap());
     let got = collect(fixtures);
 
@@ -202,6 +199,16 @@ fn conformance_folder() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let folder = workspace.join("../shared/conformance/node_exporter");
     folder.join("expected.txt").is_file().then_some(folder)
+}
+
+/// A copy of the tree that the collectors of the reference run read.
+pub(crate) fn fixture_tree() -> Option<TempDir> {
+    let folder = conformance_folder()?;
+    let directory = tempfile::tempdir().unwrap();
+    copy_tree(&folder.join("fixtures"), directory.path());
+    unpack(&folder.join("fixtures/sys.ttar"), directory.path());
+    unpack(&folder.join("fixtures/udev.ttar"), directory.path());
+    Some(directory)
 }
 
 fn is_of(name: &str, starts: &[&str]) -> bool {
@@ -241,7 +248,7 @@ fn compare(name: &str, expected: &Family, got: &Family, faults: &mut Vec<String>
 }
 
 /// The options of the reference run.
-fn collect(fixtures: &Path) -> Exposition {
+pub(crate) fn reference_options(fixtures: &Path) -> HostOptions {
     let mut options = HostOptions::default();
     options.roots.proc = fixtures.join("proc");
     options.roots.sys = fixtures.join("sys");
@@ -277,6 +284,11 @@ fn collect(fixtures: &Path) -> Exposition {
     for collector in ["selinux", "timex", "uname"] {
         options.switch(collector, false).unwrap();
     }
+    options
+}
+
+fn collect(fixtures: &Path) -> Exposition {
+    let options = reference_options(fixtures);
     let host = HostCollectors::new(&options, Arc::new(ManualClock::new(0))).unwrap();
     let collection = host.collect_only(|_| true);
     for outcome in &collection.outcomes {

@@ -3,13 +3,14 @@
 
 #![cfg(target_os = "linux")]
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use moheng_collect::{CollectError, HostCollection, HostCollectors, HostOptions};
+use moheng_collect::{HostCollectors, HostOptions};
 use moheng_metrics::testing::ManualClock;
+
+use crate::host_damage::{damaged, faults, values};
 
 /// Path and content of each file, and the collectors that read it.
 const FILES: &[(&str, &str, &[&str])] = &[
@@ -175,86 +176,6 @@ const FILES: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
-/// What the readers of a file may say after it was changed.
-#[derive(Clone, Copy, PartialEq)]
-enum Allowed {
-    /// Anything that is a number: what was cut off cannot be seen to be missing.
-    Numbers,
-    /// Only what they said before, or nothing.
-    KnownValues,
-}
-
-/// The files as `content` changed in every way.
-fn damaged(content: &str) -> Vec<(String, Vec<u8>, Allowed)> {
-    let mut all = vec![
-        ("empty".to_owned(), Vec::new(), Allowed::KnownValues),
-        ("zeroes".to_owned(), vec![0; 300], Allowed::KnownValues),
-        (
-            "garbage".to_owned(),
-            (0..=255_u8).rev().cycle().take(4000).collect(),
-            Allowed::Numbers,
-        ),
-        (
-            "a line of 256 KB".to_owned(),
-            vec![b'x'; 256 << 10],
-            Allowed::KnownValues,
-        ),
-        (
-            "256 KB of digits".to_owned(),
-            vec![b'7'; 256 << 10],
-            Allowed::KnownValues,
-        ),
-        (
-            "lines without end".to_owned(),
-            content.repeat(200).into_bytes(),
-            Allowed::Numbers,
-        ),
-    ];
-    for tenths in 1..10 {
-        let length = content.len() * tenths / 10;
-        all.push((
-            format!("{length} bytes"),
-            content.as_bytes()[..length].to_vec(),
-            Allowed::Numbers,
-        ));
-    }
-    for (start, end) in numbers(content) {
-        for number in [
-            "99999999999999999999999",
-            "-7",
-            "NaN",
-            "Inf",
-            "1e-9",
-            "0y1f",
-            "+",
-            "7\u{fffd}",
-        ] {
-            let changed = format!("{}{number}{}", &content[..start], &content[end..]);
-            all.push((
-                format!("{number} at {start}"),
-                changed.into_bytes(),
-                Allowed::KnownValues,
-            ));
-        }
-    }
-    all
-}
-
-/// Where the first, some, and the last decimal number between blanks are.
-fn numbers(content: &str) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut start = 0;
-    for field in content.split(|character: char| character.is_ascii_whitespace() || character == '=') {
-        if !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit()) {
-            found.push((start, start + field.len()));
-        }
-        start += field.len() + 1;
-    }
-    let step = (found.len() / 3).max(1);
-    let last = found.last().copied();
-    found.into_iter().step_by(step).chain(last).collect()
-}
-
 fn collectors(root: &Path, is_wanted: impl Fn(&str) -> bool) -> HostCollectors {
     let mut options = HostOptions::default();
     options.roots.proc = root.join("proc");
@@ -288,44 +209,6 @@ fn reads_files(name: &str) -> bool {
     .contains(&name)
 }
 
-fn values(collection: &HostCollection) -> HashMap<String, f64> {
-    let series = |family: &moheng_metrics::MetricFamily| {
-        let name = family.name.clone();
-        let metrics = family.metrics.iter();
-        metrics
-            .map(|metric| {
-                (
-                    format!("{name}{}", metric.labels),
-                    metric.value.as_number().unwrap(),
-                )
-            })
-            .collect::<Vec<_>>()
-    };
-    let own =
-        |family: &&moheng_metrics::MetricFamily| !family.name.starts_with("node_scrape_collector_duration");
-    collection.families.iter().filter(own).flat_map(series).collect()
-}
-
-/// What is wrong with a collection from a file that was changed.
-fn faults(collection: &HostCollection, before: &HashMap<String, f64>, allowed: Allowed) -> Vec<String> {
-    let mut faults = Vec::new();
-    for outcome in &collection.outcomes {
-        if let Some(error @ (CollectError::Panicked | CollectError::TimedOut { .. })) = &outcome.error {
-            faults.push(format!("{}: {error}", outcome.name));
-        }
-    }
-    let fails = collection.outcomes.iter().any(|outcome| outcome.error.is_some());
-    for (series, value) in values(collection) {
-        // A series that was not there is what became of a label. A negative number is one that some files do have.
-        let known = before.get(&series).copied().unwrap_or(value);
-        let is_wrong = allowed == Allowed::KnownValues && !fails && value != known && value >= 0.0;
-        if !value.is_finite() || is_wrong && !series.starts_with("node_scrape_") {
-            faults.push(format!("{series} {value} instead of {known}"));
-        }
-    }
-    faults
-}
-
 #[test]
 fn damaged_files_fail_their_collectors_and_no_other() {
     let directory = tempfile::tempdir().unwrap();
@@ -344,7 +227,7 @@ fn damaged_files_fail_their_collectors_and_no_other() {
             assert!(outcome.error.is_none(), "{path}: {:?}", outcome.error);
         }
         let (before, others_before) = (values(&before), values(&others.collect_only(|_| true)));
-        for (what, changed, allowed) in damaged(content) {
+        for (what, changed, allowed) in damaged(Path::new(path), content) {
             fs::write(root.join(path), changed).unwrap();
             // Anew, since some remember what they read.
             let of_file = collectors(root, |name| readers.contains(&name));

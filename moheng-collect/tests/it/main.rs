@@ -5,6 +5,8 @@ mod host;
 #[cfg(test)]
 mod host_conformance;
 #[cfg(test)]
+mod host_damage;
+#[cfg(test)]
 mod host_fixture;
 #[cfg(test)]
 mod host_malformed;

@@ -13,7 +13,7 @@ use super::function::Roots;
 use super::mounts;
 use crate::CollectError;
 use crate::files::Folder;
-use crate::proc::{MalformedFile, mountinfo};
+use crate::proc::{MalformedFile, mountinfo, text};
 
 pub(super) const NAME: &str = "btrfs";
 
@@ -168,16 +168,13 @@ fn collect_allocations(
 
 fn collect_commits(uuid: &str, folder: &Folder, families: &mut FamilySet) -> Result<(), CollectError> {
     let file = "commit_stats";
-    let content = folder.read_optional(file)?.unwrap_or_default();
-    let content = String::from_utf8_lossy(&content);
+    let content = folder.read_optional(file)?;
+    let content = content.as_deref().map(text);
     for (key, metric, help, unit) in COMMITS {
-        let mut lines = content.lines().filter_map(|line| line.split_once(' '));
-        let value = match lines.find(|(name, _)| *name == key) {
-            Some((_, value)) => value.trim().parse::<u64>().map_err(|_| {
-                folder.malformed(
-                    file,
-                    MalformedFile::whole(format!("a number after {key} expected")),
-                )
+        let value = match &content {
+            Some(content) => count(content, key).ok_or_else(|| {
+                let message = format!("a number after {key} expected");
+                folder.malformed(file, MalformedFile::whole(message))
             })?,
             // As on older kernels, of which Node Exporter says the same.
             None => 0,
@@ -190,6 +187,13 @@ fn collect_commits(uuid: &str, folder: &Folder, families: &mut FamilySet) -> Res
         );
     }
     Ok(())
+}
+
+/// The number of the line `KEY NUMBER`.
+fn count(content: &str, key: &str) -> Option<u64> {
+    let mut lines = content.lines().filter_map(|line| line.split_once(' '));
+    let (_, value) = lines.find(|(name, _)| *name == key)?;
+    value.trim().parse().ok()
 }
 
 fn collect_allocation(

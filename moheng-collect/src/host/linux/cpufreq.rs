@@ -67,17 +67,19 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
                 push(family, &[("cpu", &cpu)], kilohertz * 1000.0);
             }
         }
-        let current = folder.attribute_if_known("scaling_governor").unwrap_or_default();
         let available = folder
             .attribute_if_known("scaling_available_governors")
             .unwrap_or_default();
-        for governor in available.split_ascii_whitespace() {
-            let is_current = governor == current;
-            push(
-                &mut governors,
-                &[("cpu", &cpu), ("governor", governor)],
-                if is_current { 1.0 } else { 0.0 },
-            );
+        let available: Vec<&str> = available.split_ascii_whitespace().collect();
+        if let Some(current) = folder.word_if_known("scaling_governor", &available) {
+            for governor in available {
+                let is_current = f64::from(u8::from(governor == current));
+                push(
+                    &mut governors,
+                    &[("cpu", &cpu), ("governor", governor)],
+                    is_current,
+                );
+            }
         }
     }
     append(out, families);

@@ -10,6 +10,8 @@ use crate::files::Folder;
 pub(super) const NAME: &str = "dmmultipath";
 
 const SECTOR_BYTES: f64 = 512.0;
+/// Longer than any state the kernel has a word for.
+const STATE_BYTES_MAX: usize = 32;
 
 pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), CollectError> {
     let block = roots.sys.folder("block");
@@ -78,8 +80,14 @@ fn path_states(folder: &Folder, block: &Folder) -> Result<Vec<(String, String)>,
     paths
         .into_iter()
         .map(|path| {
-            let state = block.attribute(&format!("{path}/device/state"))?;
+            let state = block.value(&format!("{path}/device/state"), "a state", state)?;
             Ok((path, state))
         })
         .collect()
+}
+
+/// A word such as `transport-offline`.
+fn state(text: &str) -> Option<String> {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    (is_word && (1..=STATE_BYTES_MAX).contains(&text.len())).then(|| text.to_owned())
 }

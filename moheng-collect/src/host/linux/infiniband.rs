@@ -6,6 +6,7 @@ use super::families::{FamilySet, append, gauge, push};
 use super::function::Roots;
 use crate::CollectError;
 use crate::files::Folder;
+use crate::proc::fraction;
 
 pub(super) const NAME: &str = "infiniband";
 
@@ -266,7 +267,7 @@ fn state_number(text: &str) -> Option<f64> {
 /// Bytes per second of `40 Gb/sec (4X QDR)`.
 fn rate_bytes(text: &str) -> Option<f64> {
     let (number, unit) = text.split_once(' ')?;
-    let gigabits: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
+    let gigabits = fraction(number.as_bytes())?;
     unit.starts_with("Gb/sec").then_some(gigabits * 1e9 / 8.0)
 }
 
@@ -281,5 +282,6 @@ mod tests {
         assert_eq!(rate_bytes("2.5 Gb/sec (1X SDR)"), Some(312_500_000.0));
         assert_eq!(rate_bytes("2.5 Mb/sec"), None);
         assert_eq!(rate_bytes("inf Gb/sec"), None);
+        assert_eq!(rate_bytes("1e3 Gb/sec"), None);
     }
 }

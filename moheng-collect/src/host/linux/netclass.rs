@@ -116,6 +116,17 @@ const NUMBERS: [(&str, &str, MetricKind, &str); 16] = [
     ),
 ];
 
+/// What `operstate` may be.
+const STATES: [&str; 7] = [
+    "dormant",
+    "down",
+    "lowerlayerdown",
+    "notpresent",
+    "testing",
+    "unknown",
+    "up",
+];
+
 #[derive(Debug)]
 struct Netclass {
     sys: Folder,
@@ -154,11 +165,10 @@ impl Collector for Netclass {
                 continue;
             }
             let state = folder.attribute_if_known("operstate").unwrap_or_default();
-            push(
-                &mut up,
-                &[("device", &device)],
-                if state == "up" { 1.0 } else { 0.0 },
-            );
+            if STATES.contains(&state.as_str()) {
+                let is_up = f64::from(u8::from(state == "up"));
+                push(&mut up, &[("device", &device)], is_up);
+            }
             push_info(&mut info, &device, &state, &folder);
             for (family, (file, ..)) in numbers.iter_mut().zip(NUMBERS) {
                 // The kernel refuses some while the device is down.

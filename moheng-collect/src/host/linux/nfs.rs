@@ -139,29 +139,24 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
         ("3", "proc3", &METHODS_3[..]),
         ("4", "proc4", &METHODS_4[..]),
     ] {
-        add_requests(
-            "node_nfs_requests_total",
-            protocol,
-            stat.numbers(row),
-            methods,
-            &mut families,
-        );
+        if let Some(counts) = stat.requests(row) {
+            let metric = "node_nfs_requests_total";
+            add_requests(metric, protocol, counts, methods, &mut families);
+        }
     }
     families.append_to(out);
     Ok(())
 }
 
-/// A line says first how many numbers follow. Methods an older kernel does not know were called 0 times.
+/// Methods an older kernel does not know were called 0 times.
 pub(super) fn add_requests(
     metric: &str,
     protocol: &str,
-    numbers: &[u64],
+    counts: &[u64],
     methods: &[&str],
     families: &mut FamilySet,
 ) {
-    let known = numbers.first().map_or(0, |&known| known as usize);
-    let counts = numbers.get(1..).unwrap_or_default().iter().take(known).copied();
-    let counts = counts.chain(std::iter::repeat(0));
+    let counts = counts.iter().copied().chain(std::iter::repeat(0));
     for (method, count) in methods.iter().zip(counts) {
         let labels = [("method", *method), ("proto", protocol)];
         families.add(

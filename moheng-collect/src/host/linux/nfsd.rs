@@ -133,32 +133,34 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
         );
     }
     // The server does not report the method that does nothing.
-    add_methods("2", stat.numbers("proc2"), &METHODS_2, &mut families);
-    add_methods("3", stat.numbers("proc3"), &METHODS_3, &mut families);
+    for (protocol, row, methods) in [("2", "proc2", &METHODS_2[1..]), ("3", "proc3", &METHODS_3[1..])] {
+        if let Some(counts) = stat.requests(row) {
+            add_requests(
+                REQUESTS,
+                protocol,
+                counts.get(1..).unwrap_or_default(),
+                methods,
+                &mut families,
+            );
+        }
+    }
     add_operations(&stat, &mut families);
     families.append_to(out);
     Ok(())
 }
 
-fn add_methods(protocol: &str, numbers: &[u64], methods: &[&str], families: &mut FamilySet) {
-    let mut numbers = numbers.to_vec();
-    if numbers.len() > 1 {
-        numbers.remove(1);
-    }
-    if let Some(known) = numbers.first_mut() {
-        *known = known.saturating_sub(1);
-    }
-    add_requests(REQUESTS, protocol, &numbers, &methods[1..], families);
-}
-
 fn add_operations(stat: &RpcStat<'_>, families: &mut FamilySet) {
-    for (number, operation) in OPERATIONS_4.iter().enumerate() {
-        if !operation.is_empty() {
-            // The first number of the line says how many follow.
-            add_operation(operation, stat.number("proc4ops", number + 1), families);
+    if let Some(counts) = stat.requests("proc4ops") {
+        let counts = counts.iter().copied().chain(std::iter::repeat(0));
+        for (operation, count) in OPERATIONS_4.iter().zip(counts) {
+            if !operation.is_empty() {
+                add_operation(operation, count, families);
+            }
         }
     }
-    add_operation("WdelegGetattr", stat.number("wdeleg_getattr", 0), families);
+    if let Some(count) = stat.numbers("wdeleg_getattr").first() {
+        add_operation("WdelegGetattr", *count, families);
+    }
 }
 
 fn add_operation(operation: &str, count: u64, families: &mut FamilySet) {

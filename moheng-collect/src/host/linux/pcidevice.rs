@@ -8,6 +8,7 @@ use super::families::{append, gauge, push};
 use super::function::Roots;
 use crate::CollectError;
 use crate::files::Folder;
+use crate::proc::fraction;
 
 pub(super) const NAME: &str = "pcidevice";
 
@@ -87,7 +88,7 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
         if let Some(value) = number(&folder, "sriov_vf_total_msix") {
             push(&mut vectors, &labels, value);
         }
-        if let Some(state) = folder.attribute_if_known("power_state") {
+        if let Some(state) = folder.word_if_known("power_state", &POWER_STATES) {
             for known in POWER_STATES {
                 let [bus, device, function, segment] = labels;
                 let is_in = f64::from(u8::from(known == state));
@@ -138,7 +139,7 @@ fn add_info(info: &mut MetricFamily, address: &Address<'_>, folder: &Folder) {
 fn number(folder: &Folder, file: &str) -> Option<f64> {
     let text = folder.attribute_if_known(file)?;
     if file.ends_with("_speed") {
-        let gigatransfers: f64 = text.split_once(" GT/s")?.0.parse().ok()?;
+        let gigatransfers = fraction(text.split_once(" GT/s")?.0.as_bytes())?;
         return Some(gigatransfers * TRANSFERS_PER_GIGATRANSFER);
     }
     text.parse::<u64>().ok().map(|value| value as f64)

@@ -93,12 +93,16 @@ pub(super) fn collect(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), 
 fn collect_device(device: &str, folder: &Folder, families: &mut FamilySet) -> Result<(), CollectError> {
     let content = folder.read(FILE)?;
     let stat = rpc_stat::parse(&content).map_err(|fault| folder.malformed(FILE, fault))?;
+    let stat = stat
+        .with_row(ROWS[0].0)
+        .map_err(|fault| folder.malformed(FILE, fault))?;
     for (row, start, ends) in ROWS {
-        for (index, end) in ends.iter().enumerate() {
+        // Kernels differ in what they count.
+        for (end, count) in ends.iter().zip(stat.numbers(row)) {
             let joint = if start.is_empty() { "" } else { "_" };
             let name = format!("node_xfs_{start}{joint}{end}_total");
             let help = "What the filesystem counts of its work.";
-            families.add(&name, help, &[("device", device)], stat.number(row, index) as f64);
+            families.add(&name, help, &[("device", device)], *count as f64);
         }
     }
     Ok(())

@@ -84,7 +84,11 @@ fn collect_pool(pool: &str, folder: &Folder, families: &mut FamilySet) -> Result
                     families.add_untyped(&metric, "A statistic of a pool.", &[("zpool", pool)], number);
                 }
             }
-            "state" => add_state(pool, &folder.attribute(&file)?.to_ascii_lowercase(), families),
+            "state" => {
+                if let Some(state) = folder.word_if_known(&file, &STATES) {
+                    add_state(pool, state, families);
+                }
+            }
             _ if file.starts_with("objset-") => collect_dataset(pool, &file, folder, families)?,
             _ => {}
         }
