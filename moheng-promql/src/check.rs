@@ -183,10 +183,7 @@ impl Checker {
             self.error(expr, message);
         }
         self.check_operator(binary, scalars, expr);
-        let matches = |matching: &crate::ast::VectorMatching| {
-            matching.is_on || !matching.labels.is_empty() || matching.group.is_some()
-        };
-        if scalars > 0 && binary.matching.as_ref().is_some_and(matches) {
+        if scalars > 0 && binary.matching.is_some() {
             let message = "vector matching only allowed between instant vectors";
             self.error(expr, message.to_owned());
         }

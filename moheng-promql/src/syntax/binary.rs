@@ -3,7 +3,7 @@
 use super::parser::{Parsed, Parser};
 use super::token::TokenKind;
 use crate::ast::{
-    BinaryExpr, BinaryOp, Expr, ExprKind, Fill, GroupModifier, NumberLiteral, Side, VectorMatching,
+    BinaryExpr, BinaryOp, Expr, ExprKind, Fill, GroupModifier, NumberLiteral, Side, ValueType, VectorMatching,
 };
 
 impl Parser<'_> {
@@ -50,6 +50,11 @@ impl Parser<'_> {
         let is_right_associative = op == BinaryOp::Power;
         let right = self.expression(op.precedence() + u8::from(!is_right_associative))?;
         let span = left.span().to(right.span());
+        // Matching by no labels says nothing where there is but one vector, and is not held against the query.
+        let has_scalar = [&left, &right]
+            .iter()
+            .any(|side| side.value_type() != ValueType::InstantVector);
+        let matching = matching.filter(|matching| !(has_scalar && matching.labels.is_empty()));
         let kind = ExprKind::Binary(BinaryExpr {
             op,
             left: Box::new(left),

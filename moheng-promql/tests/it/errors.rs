@@ -109,6 +109,10 @@ fn types_and_arity() {
         "1:1: parse error: vector matching only allowed between instant vectors",
     );
     check(
+        "1 > bool ignoring (a) group_right (b) up",
+        "1:1: parse error: vector matching only allowed between instant vectors",
+    );
+    check(
         "a and on (b) group_left c",
         "1:25: parse error: no grouping allowed for \"and\" operation",
     );

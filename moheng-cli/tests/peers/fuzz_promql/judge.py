@@ -3,6 +3,7 @@
 A difference is traced to its origin: the innermost part of the query whose own parts both servers agree on bit for bit. Only there is
 it judged, by the rules of differences.md. What follows from an explained difference further out is explained by it."""
 
+import contextlib
 import math
 import re
 
@@ -276,6 +277,8 @@ class Judge:
             return "timestamp forgets offset beside @"
         if name in OVERFLOWING and not math.isfinite(theirs) and is_huge(inputs):
             return "overflow"
+        if name == "histogram_quantile" and is_rounding_of_buckets(parts, difference):
+            return "counts of buckets are rounded"
         if name in ("rate", "increase") and self.is_extrapolation(node, grid, difference):
             return "extrapolation stops at half a sample's distance"
         if name in ("stddev", "stdvar") and theirs == 0 and math.isnan(ours) and not all(map(math.isfinite, inputs)):
@@ -412,6 +415,50 @@ def node_time(node, time_ms, bounds):
     at = node.modifiers.at
     at_ms = {None: time_ms, "start()": bounds[0], "end()": bounds[1]}.get(at, at)
     return at_ms - (node.modifiers.offset_ms or 0)
+
+
+def is_rounding_of_buckets(parts, difference):
+    """Whether both follow from the buckets: before and since counts that differ by rounding alone are made the same."""
+    labels, time_ms, theirs, ours = difference
+    quantiles, found = parts
+    counts = {}
+    for (who, at), value in found.points().items():
+        rest = dict(without_name(who))
+        bound = rest.pop("le", "")
+        if at == time_ms and tuple(sorted(rest.items())) == labels:
+            with contextlib.suppress(ValueError):
+                counts.setdefault(float(bound), []).append(value)
+    quantile = quantiles.points().get(((), time_ms), math.nan)
+    if not 0 <= quantile <= 1 or any(len(values) > 1 for values in counts.values()):
+        return False
+    buckets = sorted((bound, value) for bound, (value,) in counts.items())
+    return all(
+        is_close(value, expected, 4 * EPSILON * abs(expected))
+        for value, expected in ((theirs, quantile_of(quantile, buckets, 0.0)), (ours, quantile_of(quantile, buckets, 1e-12)))
+    )
+
+
+def quantile_of(quantile, buckets, rounding):
+    """The quantile of a classic histogram, counts that differ by less than `rounding` of their sum being the same."""
+    if len(buckets) < 2 or buckets[-1][0] != math.inf:
+        return math.nan
+    counts = [buckets[0][1]]
+    for _, count in buckets[1:]:
+        is_same = count < counts[-1] or abs(count - counts[-1]) < rounding * (abs(count) + abs(counts[-1]))
+        counts.append(counts[-1] if is_same else count)
+    if counts[-1] == 0:
+        return math.nan
+    rank = quantile * counts[-1]
+    index = next((index for index, count in enumerate(counts[:-1]) if count >= rank), len(counts) - 1)
+    if index == len(counts) - 1:
+        return buckets[-2][0]
+    bound = buckets[index][0]
+    if index == 0 and bound <= 0:
+        return bound
+    lower, below = (buckets[index - 1][0], counts[index - 1]) if index else (0.0, 0.0)
+    if counts[index] == below:
+        return math.nan
+    return lower + (bound - lower) * ((rank - below) / (counts[index] - below))
 
 
 def is_near(value, expected):
