@@ -8,13 +8,12 @@ mod process;
 mod scrape_metrics;
 mod shutdown;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 use moheng_collect::{ScrapeManager, ScrapeSettings};
 use moheng_metrics::{Clock, SampleSink};
-use moheng_promql::{Engine, EngineSettings};
+use moheng_promql::Engine;
 use moheng_tsdb::compact::Retention;
 use moheng_tsdb::storage::RealDirectory;
 use moheng_tsdb::{Db, Settings};
@@ -130,42 +129,15 @@ fn build_server(args: &RunArgs, config: Option<&Config>, clock: Arc<dyn Clock>) 
     let settings = ServerSettings {
         enable_admin_api: args.web.enable_admin_api,
         enable_lifecycle: args.web.enable_lifecycle,
-        query_timeout: args.query.timeout,
+        query_timeout: args.engine.timeout,
         query_concurrency: args.query.max_concurrency,
     };
-    let mut engine = EngineSettings::default();
-    engine.lookback_delta_ms = args.query.lookback_delta.as_millis() as i64;
-    engine.max_samples = args.query.max_samples as u64;
-    engine.timeout = args.query.timeout;
-    engine.threads = match args.query.threads {
-        Some(threads) => threads,
-        None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-    };
-    enable_features(&args.features, &mut engine);
+    let mut engine = args.engine.settings();
     if let Some(config) = config {
         engine.default_step_ms = config.global.evaluation_interval_ms;
     }
     let engine = Engine::new(engine, Arc::clone(&clock));
     Ok(Server::new(settings, engine, clock)?)
-}
-
-fn enable_features(features: &[Feature], engine: &mut EngineSettings) {
-    for feature in features {
-        match feature {
-            Feature::PromqlExperimentalFunctions => engine.parser.experimental_functions = true,
-            Feature::PromqlBinopFillModifiers => engine.parser.fill_modifiers = true,
-            Feature::PromqlExtendedRangeSelectors => engine.parser.edge_modifiers = true,
-            Feature::PromqlDelayedNameRemoval => engine.delayed_name_removal = true,
-            Feature::UseStartTimestamps => engine.use_start_timestamps = true,
-            Feature::MemorySnapshotOnShutdown
-            | Feature::PromqlDurationExpr
-            | Feature::PromqlPerStepStats
-            | Feature::PromqlAtModifier
-            | Feature::PromqlNegativeOffset
-            | Feature::NativeHistograms
-            | Feature::ExemplarStorage => {}
-        }
-    }
 }
 
 async fn open_database(
@@ -179,8 +151,8 @@ async fn open_database(
     settings.wal_compression = args.storage.wal_compression();
     settings.wal_segment_bytes = args.storage.wal_segment_bytes;
     settings.reserve_bytes = args.storage.reserve_bytes;
-    settings.snapshot_on_close =
-        args.storage.snapshot_on_shutdown || args.features.contains(&Feature::MemorySnapshotOnShutdown);
+    settings.snapshot_on_close = args.storage.snapshot_on_shutdown
+        || args.engine.features.contains(&Feature::MemorySnapshotOnShutdown);
     settings.retention = match config.and_then(|config| config.storage.retention) {
         Some(section) => retention_of_config(&section),
         None => retention(&args.storage),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod collect;
+mod engine;
 mod exporter;
 mod feature;
 mod host;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use backup::{BackupArgs, BackupCommand, CreateArgs, ListArgs, RestoreArgs};
 pub(crate) use collect::{CollectArgs, CollectCommand};
+pub(crate) use engine::EngineArgs;
 pub(crate) use exporter::{ExporterArgs, ExporterCommand, HostExporterArgs};
 pub(crate) use feature::Feature;
 pub(crate) use host::HostArgs;

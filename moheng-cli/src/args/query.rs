@@ -2,12 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::builder::Resettable;
+use clap::{Arg, Args, ValueEnum};
 
-use super::DEFAULT_SERVER;
+use super::{DEFAULT_SERVER, EngineArgs};
 
 /// Arguments of `query`.
 #[derive(Args, Debug)]
+#[command(
+    mut_arg("lookback_delta", of_directories),
+    mut_arg("timeout", of_directories),
+    mut_arg("max_samples", of_directories),
+    mut_arg("threads", of_directories),
+    mut_arg("features", of_directories)
+)]
 pub(crate) struct QueryArgs {
     /// The PromQL expression.
     #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
@@ -40,6 +48,9 @@ pub(crate) struct QueryArgs {
     /// How the result is printed.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: OutputFormat,
+
+    #[command(flatten, next_help_heading = "Evaluation, with --data-dir")]
+    pub(crate) engine: EngineArgs,
 }
 
 /// Ways to print a result.
@@ -51,4 +62,10 @@ pub(crate) enum OutputFormat {
     Json,
     /// One line per sample; a column per label.
     Csv,
+}
+
+/// A server has its own engine: flags of ours mean something only where a directory is read, and a variable that is
+/// set for a server beside this command is not meant for the command.
+fn of_directories(arg: Arg) -> Arg {
+    arg.requires("data_dir").env(Resettable::Reset)
 }

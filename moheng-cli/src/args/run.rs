@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 use moheng_tsdb::{WalCompression, WalSync};
 
-use super::feature::Feature;
+use super::engine::EngineArgs;
 use super::values::{parse_duration, parse_duration_or_zero, parse_positive, parse_size_bytes};
 
 /// Arguments of `run`.
@@ -26,14 +26,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) query: QueryLimitArgs,
 
-    /// Features to turn on, separated by commas; can be given several times.
-    #[arg(
-        long = "enable-feature",
-        env = "MOHENG_ENABLE_FEATURE",
-        value_name = "FEATURE",
-        value_delimiter = ','
-    )]
-    pub(crate) features: Vec<Feature>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
 
     #[command(flatten)]
     pub(crate) log: LogArgs,
@@ -195,39 +189,9 @@ pub(crate) struct WebArgs {
     pub(crate) read_timeout: Duration,
 }
 
-/// What queries may cost.
+/// How many queries are answered at once.
 #[derive(Args, Debug)]
 pub(crate) struct QueryLimitArgs {
-    /// How far back an instant selector looks for the newest sample.
-    #[arg(
-        long = "query.lookback-delta",
-        env = "MOHENG_QUERY_LOOKBACK_DELTA",
-        value_name = "DURATION",
-        default_value = "5m",
-        value_parser = parse_duration
-    )]
-    pub(crate) lookback_delta: Duration,
-
-    /// How long a query may take before it is stopped.
-    #[arg(
-        long = "query.timeout",
-        env = "MOHENG_QUERY_TIMEOUT",
-        value_name = "DURATION",
-        default_value = "2m",
-        value_parser = parse_duration
-    )]
-    pub(crate) timeout: Duration,
-
-    /// How many samples a query may hold in memory at once.
-    #[arg(
-        long = "query.max-samples",
-        env = "MOHENG_QUERY_MAX_SAMPLES",
-        value_name = "COUNT",
-        default_value = "50000000",
-        value_parser = parse_positive
-    )]
-    pub(crate) max_samples: usize,
-
     /// How many queries run at the same time; further ones wait.
     #[arg(
         long = "query.max-concurrency",
@@ -237,15 +201,6 @@ pub(crate) struct QueryLimitArgs {
         value_parser = parse_positive
     )]
     pub(crate) max_concurrency: usize,
-
-    /// How many threads evaluate one query; without it as many as there are processors.
-    #[arg(
-        long = "query.threads",
-        env = "MOHENG_QUERY_THREADS",
-        value_name = "COUNT",
-        value_parser = parse_positive
-    )]
-    pub(crate) threads: Option<usize>,
 }
 
 /// What is logged to standard error, and how.

@@ -31,14 +31,14 @@ fn run_has_prometheus_defaults() {
     assert_eq!(args.config_file, None);
     assert_eq!(args.storage.path.to_str(), Some("data/"));
     assert_eq!(args.web.listen_addresses, ["127.0.0.1:9090"]);
-    assert_eq!(args.query.lookback_delta.as_secs(), 300);
-    assert_eq!(args.query.timeout.as_secs(), 120);
+    assert_eq!(args.engine.lookback_delta.as_secs(), 300);
+    assert_eq!(args.engine.timeout.as_secs(), 120);
     assert_eq!(
-        (args.query.max_samples, args.query.max_concurrency),
+        (args.engine.max_samples, args.query.max_concurrency),
         (50_000_000, 20)
     );
     assert!(!args.web.enable_admin_api && !args.web.enable_lifecycle);
-    assert_eq!((args.query.threads, args.features), (None, Vec::new()));
+    assert_eq!((args.engine.threads, args.engine.features), (None, Vec::new()));
 }
 
 #[test]
@@ -54,10 +54,13 @@ fn run_takes_prometheus_flags() {
         Feature::ExemplarStorage,
         Feature::PromqlDelayedNameRemoval,
     ];
-    assert_eq!((args.query.threads, &args.features[..]), (Some(3), &features[..]));
+    assert_eq!(
+        (args.engine.threads, &args.engine.features[..]),
+        (Some(3), &features[..])
+    );
     assert_eq!(args.config_file, Some(PathBuf::from("p.yml")));
     assert_eq!(args.web.listen_addresses, [":1", "127.0.0.1:2"]);
-    assert_eq!(args.query.timeout.as_secs(), 90);
+    assert_eq!(args.engine.timeout.as_secs(), 90);
     assert_eq!(args.log.format, LogFormat::Json);
 }
 
@@ -98,6 +101,11 @@ fn wrong_lines_are_refused() {
         ("moheng-cli query", "EXPRESSION"),
         ("moheng-cli query --time 1 --start 2 up", "cannot be used with"),
         ("moheng-cli query --end 2 up", "--start"),
+        ("moheng-cli query --query.threads 2 up", "--data-dir"),
+        (
+            "moheng-cli query --enable-feature=promql-delayed-name-removal up",
+            "--data-dir",
+        ),
         ("moheng-cli query -o xml up", "table, json, csv"),
         ("moheng-cli tsdb dump --format xml", "seriesjson"),
         ("moheng-cli tsdb list -r -o json", "cannot be used with"),

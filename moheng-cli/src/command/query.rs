@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use moheng_metrics::{Clock, SystemClock};
-use moheng_promql::{Engine, EngineSettings, InstantQuery, QueryValue, RangeQuery};
+use moheng_promql::{Engine, InstantQuery, QueryValue, RangeQuery};
 use moheng_tsdb::Db;
 use moheng_tsdb::storage::RealDirectory;
 
@@ -39,7 +39,7 @@ pub(super) fn query(args: &QueryArgs) -> Result<(), CommandError> {
     let clock = SystemClock::new();
     let times = times(args, clock.now_ms())?;
     let (value, notes) = match &args.data_dir {
-        Some(directory) => evaluate(directory, &args.expression, times, clock)?,
+        Some(directory) => evaluate(directory, args, times, clock)?,
         None => ask(&args.server, &args.expression, times)?,
     };
     for note in notes {
@@ -122,7 +122,7 @@ fn ask(server: &str, expression: &str, times: Times) -> Result<(QueryValue, Vec<
 
 fn evaluate(
     directory: &Path,
-    expression: &str,
+    args: &QueryArgs,
     times: Times,
     clock: SystemClock,
 ) -> Result<(QueryValue, Vec<String>), CommandError> {
@@ -138,7 +138,8 @@ fn evaluate(
         .read_only(true)
         .open()
         .map_err(|error| failed(&error))?;
-    let engine = Engine::new(EngineSettings::default(), Arc::new(clock));
+    let engine = Engine::new(args.engine.settings(), Arc::new(clock));
+    let expression = args.expression.as_str();
     let output = match times {
         Times::Now => engine.instant(&db, &InstantQuery::new(expression, clock.now_ms())),
         Times::At { time_ms } => engine.instant(&db, &InstantQuery::new(expression, time_ms)),

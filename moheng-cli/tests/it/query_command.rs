@@ -55,6 +55,34 @@ fn formats() {
 }
 
 #[test]
+fn a_directory_is_read_with_the_flags_of_the_engine() {
+    let directory = directory();
+    let _server = Server::scraping(directory.path(), &[]);
+    let data = directory.path().join("data");
+    let query = |arguments: &[&str]| {
+        let data = data.to_str().expect("the path is text");
+        moheng(&[&["query", "--data-dir", data], arguments].concat())
+    };
+    let expression = "min_of(1, 2) + sum(test_requests_total)";
+    let refused = query(&[expression]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("experimental"), "{}", refused.stderr);
+    let flags = [
+        "--enable-feature=promql-experimental-functions",
+        "--query.threads=2",
+    ];
+    assert_eq!(
+        query(&[&flags[..], &[expression]].concat()).success(),
+        "value\n 13.5\n"
+    );
+    let refused = query(&["--query.max-samples=1", "count({__name__=~\".+\"})"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("samples"), "{}", refused.stderr);
+    let old = query(&["--query.lookback-delta=1ms", "test_requests_total"]);
+    assert_eq!(old.success(), "no result\n");
+}
+
+#[test]
 fn failures() {
     let directory = directory();
     let server = Server::scraping(directory.path(), &[]);

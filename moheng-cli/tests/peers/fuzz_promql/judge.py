@@ -269,7 +269,9 @@ class Judge:
             return "timestamp forgets offset beside @" if forgets_offset(node) else None
         own = {value for part in parts if part for (who, at), value in part.points().items() if at == time_ms and without_name(who) == labels}
         own = own.pop() if len(own) == 1 else 0.0
-        if self.is_rounded(node, theirs, ours, inputs, self.window(node, grid, labels, time_ms)):
+        # The larger an exponent, the larger its power's rounding; a large base is no reason.
+        exponents = [value for (_, at), value in parts[1].points().items() if at == time_ms] if name == "^" else inputs
+        if self.is_rounded(node, theirs, ours, exponents, self.window(node, grid, labels, time_ms)):
             return "rounding"
         if isinstance(node, Call) and None in parts:
             inputs = [value for _, value in self.window(node, grid, labels, time_ms)]
