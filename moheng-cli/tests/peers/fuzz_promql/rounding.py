@@ -42,8 +42,10 @@ def tolerance(name, value, inputs, parameter, window):
         # Prometheus takes a square from 1, which is not exact near 1; and it takes the arc sine from half of pi.
         unit = max(unit, EPSILON * (name == "acos"), EPSILON / max(abs(math.cos(value) if name == "asin" else math.sin(value)), EPSILON))
     if name == "^":
-        # Prometheus multiplies squares: the error grows with the exponent.
-        return max(OTHER_UNITS, parameter) * unit, unit
+        # Prometheus multiplies squares: the error grows with the exponent. What is left is a function of the logarithm, whose error
+        # grows with it.
+        logarithm = abs(math.log(value)) if 0 < value < math.inf else 0.0
+        return (OTHER_UNITS + parameter + logarithm) * unit, unit
     if name in ("deriv", "predict_linear"):
         unit = max(unit, line_unit(window, None if name == "deriv" else parameter))
         return SUM_UNITS * unit, unit
