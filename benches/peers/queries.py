@@ -3,8 +3,11 @@
 
 Run by hand; needs prometheus in PATH (Debian: apt install prometheus) and cargo:
 
-    python3 benches/peers/queries.py [--mode head|blocks] [--server PATH] [--fill PATH] [--only SUBSTRING]
+    python3 benches/peers/queries.py [--mode head|blocks] [--server PATH] [--fill PATH] [--only SUBSTRING]... [--data FOLDER]
     python3 benches/peers/queries.py --two-cores [...]
+
+Peak memory is that of the whole process while it answers, and how far that is above what it had before. Queries of native histograms
+are asked for a shorter range: Prometheus takes a minute for one over all of it.
 
 With --two-cores it asks only this server, with one thread and with two, and prints the shortest time each query took: on a
 machine that has two idle cores.
@@ -31,7 +34,8 @@ STEP_S = 10
 TICK_S = os.sysconf("SC_CLK_TCK")
 
 # What is asked, how, and the floor: ours / theirs.
-RANGE, INSTANT = "range", "instant"
+RANGE, SHORT, INSTANT = "range", "short range", "instant"
+SHORT_S = 300
 QUERIES = [
     (RANGE, "sum by (instance) (rate(requests_total[5m]))", 0.2),
     (RANGE, "sum by (instance) (rate(requests_total[1m]))", 0.2),
@@ -46,8 +50,9 @@ QUERIES = [
     (RANGE, "topk(5, memory_bytes)", 0.4),
     (RANGE, 'count_values("value", machine_info)', 0.4),
     (RANGE, 'sum by (copy) (label_replace(memory_bytes, "copy", "$1", "instance", "node-(.*)"))', 0.4),
-    (RANGE, "histogram_quantile(0.9, sum(rate(waits_seconds[5m])))", 0.3),
-    (RANGE, "sum(histogram_quantile(0.9, waits_seconds))", 0.3),
+    (SHORT, "histogram_quantile(0.9, sum(rate(waits_seconds[5m])))", 0.3),
+    (SHORT, "sum(rate(waits_seconds[5m]))", 0.3),
+    (SHORT, "sum(histogram_quantile(0.9, waits_seconds))", 0.3),
     (INSTANT, "sum(wide)", 0.5),
     (INSTANT, "sum by (slot) (rate(wide[5m]))", 0.5),
     (INSTANT, 'count(wide{slot=~"slot-.[02468]"})', 0.5),
@@ -56,6 +61,10 @@ QUERIES = [
 # Two threads are to be so many times as fast as one.
 TWO_CORES_FLOOR = 1.7
 TWO_CORES_RUNS = 9
+# After so much processor time a query is not asked once more.
+LONG_S = 10
+# Floor of peak memory.
+MEMORY_FLOOR = 0.3
 
 
 def build(*arguments):
@@ -108,15 +117,16 @@ class Server:
     def ask(self, kind, query):
         parameters = {"query": query, "time": END_S}
         path = "query"
-        if kind == RANGE:
-            parameters = {"query": query, "start": START_S + 600, "end": END_S, "step": STEP_S}
+        if kind != INSTANT:
+            end_s = START_S + 600 + SHORT_S if kind == SHORT else END_S
+            parameters = {"query": query, "start": START_S + 600, "end": end_s, "step": STEP_S}
             path = "query_range"
         body = urllib.parse.urlencode(parameters).encode()
         with urllib.request.urlopen(f"{self.url}/api/v1/{path}", body) as response:
             return response.read()
 
     def cost(self, kind, query):
-        """Seconds of processor time per query, and how far memory grew above what it was before."""
+        """Seconds of processor time per query, peak memory, and how far that is above what there was before."""
         self.ask(kind, query)
         before_bytes = self.memory_bytes("VmRSS")
         self.forget_peak()
@@ -124,7 +134,10 @@ class Server:
         while count < 3 or (self.processor_s() - begin < 1.0 and count < 200):
             self.ask(kind, query)
             count += 1
-        return (self.processor_s() - begin) / count, self.memory_bytes("VmHWM") - before_bytes
+            if self.processor_s() - begin > LONG_S:
+                break
+        peak_bytes = self.memory_bytes("VmHWM")
+        return (self.processor_s() - begin) / count, peak_bytes, peak_bytes - before_bytes
 
     def stop(self):
         self.process.terminate()
@@ -140,7 +153,7 @@ def start_ours(server, data, common, threads):
 
 def two_cores(server, data, common, only):
     """The shortest time of each range query, on one thread and on two."""
-    asked = [(kind, query) for kind, query, _ in QUERIES if kind == RANGE and only in query]
+    asked = [(kind, query) for kind, query, _ in QUERIES if kind != INSTANT and is_wanted(query, only)]
     shortest_s = {}
     for threads in (1, 2):
         ours = start_ours(server, data, common, threads)
@@ -161,6 +174,10 @@ def two_cores(server, data, common, only):
         faster = one_s / two_s
         print(f"| `{query}` | {one_s * 1e3:.1f} | {two_s * 1e3:.1f} | {faster:.2f} "
               f"{'' if faster >= TWO_CORES_FLOOR else '(!)'} | {TWO_CORES_FLOOR} |")
+
+
+def is_wanted(query, only):
+    return not only or any(part in query for part in only)
 
 
 def series(answer):
@@ -191,19 +208,35 @@ def difference(ours, theirs):
     return f"{wrong} of {points} points differ" if wrong else ""
 
 
+def row(ours, theirs, kind, query, floor):
+    here_s, here_bytes, here_grown = ours.cost(kind, query)
+    there_s, there_bytes, there_grown = theirs.cost(kind, query)
+
+    def ratio(here, there, floor):
+        return f"{here / there:.3f} {'' if here / there <= floor else '(!)'}"
+
+    return (f"| {kind} `{query}` | {there_s * 1e3:.1f} | {here_s * 1e3:.1f} | {ratio(here_s, there_s, floor)} | {floor} "
+            f"| {there_bytes >> 20} | {here_bytes >> 20} | {ratio(here_bytes, there_bytes, MEMORY_FLOOR)} "
+            f"| {there_grown >> 20} | {here_grown >> 20} | {difference(ours.ask(kind, query), theirs.ask(kind, query))}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", choices=["head", "blocks"], default="blocks")
     parser.add_argument("--server", help="path of moheng-cli")
     parser.add_argument("--fill", help="path of the example query_directory")
     parser.add_argument("--two-cores", action="store_true", help="one thread beside two, without Prometheus")
-    parser.add_argument("--only", default="", help="only queries with this in them")
+    parser.add_argument("--only", action="append", help="only queries with this in them; can be given several times")
+    parser.add_argument("--data", help="a folder that query_directory has filled in this mode, which is only read")
     options = parser.parse_args()
     server = options.server or build("-p", "moheng-cli")
-    fill = options.fill or build("-p", "moheng-benches", "--example", "query_directory")
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "ours")
-        print(subprocess.run([fill, data, options.mode], check=True, capture_output=True, text=True).stdout)
+        if options.data:
+            shutil.copytree(options.data, data)
+        else:
+            fill = options.fill or build("-p", "moheng-benches", "--example", "query_directory")
+            subprocess.run([fill, data, options.mode], check=True, capture_output=True)
         config = os.path.join(folder, "prometheus.yml")
         with open(config, "w") as file:
             file.write("global: {}\n")
@@ -219,15 +252,11 @@ def main():
         try:
             print(f"memory after start: {ours.memory_bytes('VmRSS') >> 20} MiB here, "
                   f"{theirs.memory_bytes('VmRSS') >> 20} MiB there\n")
-            print("| query | here ms | Prometheus ms | ratio | floor | memory here MiB | there MiB |\n|---|---|---|---|---|---|---|")
+            print("| query | Prometheus ms | here ms | ratio | floor | peak there MiB | here MiB | ratio | grown there MiB | here MiB |"
+                  "\n|---|---|---|---|---|---|---|---|---|---|")
             for kind, query, floor in QUERIES:
-                if options.only not in query:
-                    continue
-                (here_s, here_bytes), (there_s, there_bytes) = ours.cost(kind, query), theirs.cost(kind, query)
-                ratio = here_s / there_s
-                print(f"| {kind} `{query}` | {here_s * 1e3:.1f} | {there_s * 1e3:.1f} | {ratio:.3f} "
-                      f"{'' if ratio <= floor else '(!)'} | {floor} | {here_bytes >> 20} | {there_bytes >> 20} |"
-                      f" {difference(ours.ask(kind, query), theirs.ask(kind, query))}", flush=True)
+                if is_wanted(query, options.only):
+                    print(row(ours, theirs, kind, query, floor), flush=True)
         finally:
             ours.stop()
             theirs.stop()
