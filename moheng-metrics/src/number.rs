@@ -69,7 +69,7 @@ pub fn format_float(value: f64, out: &mut String) {
 pub fn format_json_float(value: f64, out: &mut String) {
     let integer = value as i64;
     if integer.unsigned_abs() < EXACT_MANTISSA && (integer as f64).to_bits() == value.to_bits() {
-        return push_integer(integer, out);
+        return out.push_str(itoa::Buffer::new().format(integer));
     }
     if is_plain_in_json(value) {
         let mut buffer = zmij::Buffer::new();
@@ -86,38 +86,6 @@ pub fn format_json_float(value: f64, out: &mut String) {
 fn is_plain_in_json(value: f64) -> bool {
     value == 0.0 || (1e-6..1e21).contains(&value.abs())
 }
-
-/// Two digits at a time, from the last to the first.
-fn push_integer(integer: i64, out: &mut String) {
-    let mut digits = [0_u8; 20];
-    let mut start = digits.len();
-    let mut rest = integer.unsigned_abs();
-    loop {
-        let pair = DIGIT_PAIRS[(rest % 100) as usize];
-        rest /= 100;
-        digits[start - 2..start].copy_from_slice(&pair);
-        start -= 2;
-        if rest == 0 {
-            break;
-        }
-    }
-    start += usize::from(digits[start] == b'0');
-    if integer < 0 {
-        out.push('-');
-    }
-    out.push_str(std::str::from_utf8(&digits[start..]).unwrap_or_default());
-}
-
-/// The numbers from 00 to 99.
-const DIGIT_PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut number = 0;
-    while number < pairs.len() {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
-    }
-    pairs
-};
 
 /// A float as text, on the stack.
 #[derive(Clone, Copy, Debug)]

@@ -71,6 +71,14 @@ fn syntax() {
 }
 
 #[test]
+fn matching_of_scalars() {
+    check(
+        "1 > bool ignoring (a) group_right (b) up",
+        "1:1: parse error: vector matching only allowed between instant vectors",
+    );
+}
+
+#[test]
 fn types_and_arity() {
     check(
         "abs(foo[5m])",
@@ -106,10 +114,6 @@ fn types_and_arity() {
     );
     check(
         "up + on (a) 1",
-        "1:1: parse error: vector matching only allowed between instant vectors",
-    );
-    check(
-        "1 > bool ignoring (a) group_right (b) up",
         "1:1: parse error: vector matching only allowed between instant vectors",
     );
     check(

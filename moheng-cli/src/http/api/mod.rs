@@ -10,6 +10,7 @@ mod selectors;
 mod series;
 mod status;
 mod targets;
+mod time_texts;
 mod tsdb_status;
 mod wire;
 

@@ -4,6 +4,7 @@ use moheng_metrics::histogram::FloatHistogram;
 use moheng_metrics::{Labels, Sample, format_json_float};
 use moheng_promql::{Annotations, HistogramSample, QueryValue, RangeSeries, SampleValue};
 
+use super::time_texts::TimeTexts;
 use crate::http::{Pages, push_json_string};
 
 /// How many samples of a series are written in one piece.
@@ -161,12 +162,13 @@ pub(super) fn query_data(value: QueryValue, statistics: Option<String>) -> Pages
 /// A list of range series; long ones are written in several pieces.
 fn matrix(series: Vec<RangeSeries>) -> Pages {
     let mut series = series.into_iter();
+    let mut times = TimeTexts::default();
     let mut current: Option<SeriesWriter> = None;
     let mut opened = false;
     let mut closed = false;
     Box::new(move |out| {
         if let Some(writer) = &mut current {
-            if !writer.write_piece(out) {
+            if !writer.write_piece(&mut times, out) {
                 out.push('}');
                 current = None;
             }
@@ -178,6 +180,7 @@ fn matrix(series: Vec<RangeSeries>) -> Pages {
         if let Some(next) = series.next() {
             out.push(if opened { ',' } else { '[' });
             push_metric(&next.labels, out);
+            times.rewind();
             current = Some(SeriesWriter {
                 floats: next.samples,
                 histograms: next.histograms,
@@ -203,14 +206,18 @@ struct SeriesWriter {
 
 impl SeriesWriter {
     /// `false` when nothing was left to write.
-    fn write_piece(&mut self, out: &mut String) -> bool {
+    fn write_piece(&mut self, times: &mut TimeTexts, out: &mut String) -> bool {
         let wrote_floats = write_list(
             "values",
             &self.floats,
             &mut self.written_floats,
             SAMPLES_PER_PIECE,
             out,
-            |sample, out| push_sample(*sample, out),
+            |sample, out| {
+                times.push(sample.timestamp_ms, out);
+                format_json_float(sample.value, out);
+                out.push_str("\"]");
+            },
         );
         wrote_floats
             || write_list(
@@ -231,7 +238,7 @@ fn write_list<T>(
     written: &mut usize,
     piece_length: usize,
     out: &mut String,
-    push: impl Fn(&T, &mut String),
+    mut push: impl FnMut(&T, &mut String),
 ) -> bool {
     let rest = items.get(*written..).unwrap_or_default();
     if rest.is_empty() {

@@ -32,6 +32,7 @@ def tolerance(name, value, inputs, parameter, window):
     unit = EPSILON * value
     if name in EXACT:
         return 0.0, unit
+    unit = max(unit, SMALLEST)
     if name in ("log2", "log10"):
         # Prometheus takes the exponent apart: near 1 it adds and takes away what is as large as 1.
         unit = max(unit, EPSILON)
@@ -51,7 +52,7 @@ def tolerance(name, value, inputs, parameter, window):
         return SUM_UNITS * unit, unit
     if name in SUMS:
         largest = max((abs(term) for term in inputs if math.isfinite(term)), default=0.0)
-        unit = max(unit, EPSILON * power(largest, SUMS[name]), SMALLEST)
+        unit = max(unit, EPSILON * power(largest, SUMS[name]))
         return SUM_UNITS * unit, unit
     return OTHER_UNITS * unit, unit
 

@@ -52,6 +52,7 @@ pub(crate) struct WindowFunction<'a> {
 pub(crate) struct Scratch {
     keys: Vec<u64>,
     positions: Vec<u32>,
+    extremes: Vec<f64>,
 }
 
 /// The samples `first..end` of a series that one window contains, at least one.
