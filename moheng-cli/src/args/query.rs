@@ -9,13 +9,7 @@ use super::{DEFAULT_SERVER, EngineArgs};
 
 /// Arguments of `query`.
 #[derive(Args, Debug)]
-#[command(
-    mut_arg("lookback_delta", of_directories),
-    mut_arg("timeout", of_directories),
-    mut_arg("max_samples", of_directories),
-    mut_arg("threads", of_directories),
-    mut_arg("features", of_directories)
-)]
+#[command(mut_args(of_directories))]
 pub(crate) struct QueryArgs {
     /// The PromQL expression.
     #[arg(value_name = "EXPRESSION", allow_hyphen_values = true)]
@@ -67,5 +61,10 @@ pub(crate) enum OutputFormat {
 /// A server has its own engine: flags of ours mean something only where a directory is read, and a variable that is
 /// set for a server beside this command is not meant for the command.
 fn of_directories(arg: Arg) -> Arg {
-    arg.requires("data_dir").env(Resettable::Reset)
+    let is_of_engine = |flag: &str| flag.starts_with("query.") || flag == "enable-feature";
+    if arg.get_long().is_some_and(is_of_engine) {
+        arg.requires("data_dir").env(Resettable::Reset)
+    } else {
+        arg
+    }
 }
