@@ -79,8 +79,8 @@ pub use family::{
     SummaryMetric,
 };
 pub use labels::{
-    EscapingScheme, Labels, LabelsBuilder, LabelsIter, METRIC_NAME, NameKind, SymbolTable, UnknownScheme,
-    ValidationScheme, escape_name, is_valid_label_name, is_valid_metric_name, unescape_name,
+    EscapingScheme, Labels, LabelsBuilder, LabelsIter, LabelsPacker, METRIC_NAME, NameKind, SymbolTable,
+    UnknownScheme, ValidationScheme, escape_name, is_valid_label_name, is_valid_metric_name, unescape_name,
 };
 pub use matcher::{CapturePattern, MatchOp, Matcher, Pattern, PatternCaptures, PatternError};
 pub use memory::MemorySource;

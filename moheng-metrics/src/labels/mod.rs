@@ -4,6 +4,7 @@ mod builder;
 mod escaping;
 mod iter;
 mod name;
+mod packer;
 mod quote;
 mod symbols;
 
@@ -20,6 +21,7 @@ pub use builder::LabelsBuilder;
 pub use escaping::{EscapingScheme, NameKind, UnknownScheme, escape_name, unescape_name};
 pub use iter::LabelsIter;
 pub use name::{ValidationScheme, is_valid_label_name, is_valid_metric_name};
+pub use packer::LabelsPacker;
 pub use symbols::SymbolTable;
 
 /// The label that holds the metric name.

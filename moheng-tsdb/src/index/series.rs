@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moheng_metrics::Labels;
+use moheng_metrics::{Labels, LabelsPacker};
 
 use super::IndexReader;
 use super::symbols::SymbolCache;
@@ -27,6 +27,9 @@ pub(crate) struct SeriesReader {
     window: Window,
     cache: SymbolCache,
     labels: Vec<(u32, u32)>,
+    /// Of the series whose labels were built last.
+    packed: Vec<(u32, u32)>,
+    packer: LabelsPacker,
     chunks: Vec<ChunkMeta>,
     /// Where the series read last ends.
     end: u64,
@@ -39,6 +42,8 @@ impl SeriesReader {
             window: Window::default(),
             cache: SymbolCache::default(),
             labels: Vec::new(),
+            packed: Vec::new(),
+            packer: LabelsPacker::new(),
             chunks: Vec::new(),
             end: 0,
         }
@@ -66,23 +71,64 @@ impl SeriesReader {
 
     /// The labels of the series.
     pub(crate) fn labels(&mut self) -> Result<Labels, Error> {
+        let packed = self.pack_labels();
+        // What a damaged series left is nothing to build on.
+        if packed.is_err() {
+            self.packed.clear();
+            self.packer = LabelsPacker::new();
+        }
+        packed
+    }
+
+    fn pack_labels(&mut self) -> Result<Labels, Error> {
+        if !self.has_names_of_packed() {
+            self.check_names()?;
+        }
+        let mut place = 0;
+        while let Some(&(name, value)) = self.labels.get(place) {
+            let (rest, before) = (self.labels.iter().skip(place), self.packed.iter().skip(place));
+            let kept = rest.zip(before).take_while(|(now, before)| now == before).count();
+            if kept > 0 {
+                self.packer.keep(place..place + kept);
+                place += kept;
+                continue;
+            }
+            self.cache.load(&self.index.blob, &self.index.symbols, name)?;
+            self.cache.load(&self.index.blob, &self.index.symbols, value)?;
+            let text = |symbol| self.cache.get(&self.index.symbols, symbol);
+            if text(value).is_empty() {
+                return Err(self.corrupt_labels());
+            }
+            self.packer.push(text(name), text(value));
+            place += 1;
+        }
+        self.packed.clone_from(&self.labels);
+        Ok(self.packer.finish())
+    }
+
+    /// Whether the label names are those of the series whose labels were built last.
+    fn has_names_of_packed(&self) -> bool {
+        let names = self.labels.iter().zip(&self.packed);
+        !self.labels.is_empty()
+            && self.labels.len() == self.packed.len()
+            && names.into_iter().all(|(now, packed)| now.0 == packed.0)
+    }
+
+    fn check_names(&mut self) -> Result<(), Error> {
         self.load_symbols()?;
-        let (cache, symbols) = (&self.cache, &self.index.symbols);
-        let pairs = self
+        let names = self
             .labels
             .iter()
-            .map(|&(name, value)| (cache.get(symbols, name), cache.get(symbols, value)));
-        let is_sorted = pairs.clone().is_sorted_by(|a, b| a.0 < b.0);
-        let has_empty = pairs
-            .clone()
-            .any(|(name, value)| name.is_empty() || value.is_empty());
-        if !is_sorted || has_empty || self.labels.is_empty() {
-            return Err(self
-                .index
-                .blob
-                .corrupt(self.end, "labels of the series before are not sorted, or empty"));
+            .map(|&(name, _)| self.cache.get(&self.index.symbols, name));
+        if self.labels.is_empty() || names.clone().any(str::is_empty) || !names.is_sorted_by(|a, b| a < b) {
+            return Err(self.corrupt_labels());
         }
-        Ok(Labels::from_sorted_pairs(pairs))
+        Ok(())
+    }
+
+    fn corrupt_labels(&self) -> Error {
+        let message = "labels of the series before are not sorted, or empty";
+        self.index.blob.corrupt(self.end, message)
     }
 
     /// The value of a label of the series.
