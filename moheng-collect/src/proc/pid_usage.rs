@@ -51,22 +51,28 @@ pub(crate) fn parse(content: &[u8]) -> Result<Usage<'_>, MalformedFile> {
     })
 }
 
-/// `io`: lines `KEY: BYTES`; those that an old kernel does not have are 0.
+/// `io`: lines `KEY: BYTES`.
 pub(crate) fn parse_io(content: &[u8]) -> Result<DiskUsage, MalformedFile> {
-    let mut usage = DiskUsage::default();
+    let (mut read, mut written) = (None, None);
     for (number, line) in lines(content) {
         let Some((key, value)) = split_once(line, b':') else {
             continue;
         };
         let target = match key {
-            b"read_bytes" => &mut usage.read_bytes,
-            b"write_bytes" => &mut usage.written_bytes,
+            b"read_bytes" => &mut read,
+            b"write_bytes" => &mut written,
             _ => continue,
         };
-        *target = decimal(value.trim_ascii())
-            .ok_or_else(|| MalformedFile::new(number, "a number of bytes expected"))?;
+        let bytes = decimal(value.trim_ascii());
+        *target = Some(bytes.ok_or_else(|| MalformedFile::new(number, "a number of bytes expected"))?);
     }
-    Ok(usage)
+    match (read, written) {
+        (Some(read_bytes), Some(written_bytes)) => Ok(DiskUsage {
+            read_bytes,
+            written_bytes,
+        }),
+        _ => Err(MalformedFile::whole("lines read_bytes and write_bytes expected")),
+    }
 }
 
 #[cfg(test)]
@@ -96,5 +102,6 @@ mod tests {
         let usage = parse_io(b"rchar: 9\nread_bytes: 4096\nwrite_bytes: 8192\n").unwrap();
         assert_eq!((usage.read_bytes, usage.written_bytes), (4096, 8192));
         assert_eq!(parse_io(b"x: 1\nread_bytes: x\n").unwrap_err().line, 2);
+        assert!(parse_io(b"read_bytes: 1\n").is_err());
     }
 }

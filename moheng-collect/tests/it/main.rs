@@ -9,7 +9,7 @@ mod host_damage;
 #[cfg(test)]
 mod host_fixture;
 #[cfg(test)]
-mod host_malformed;
+mod host_tree;
 #[cfg(test)]
 mod scrape_http;
 #[cfg(test)]

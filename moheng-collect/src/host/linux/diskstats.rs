@@ -8,7 +8,7 @@ use super::filter::Filter;
 use crate::files::Folder;
 use crate::proc::diskstats::{DISK_COLUMNS, Disk};
 use crate::proc::udev::Properties;
-use crate::proc::{diskstats, text, udev};
+use crate::proc::{diskstats, fraction, text, udev};
 use crate::{CollectError, Collector, HostError};
 
 pub(super) const NAME: &str = "diskstats";
@@ -237,7 +237,7 @@ impl Descriptions {
         }
         if !properties.get("ID_ATA").is_empty() {
             for (family, (property, ..)) in self.ata.iter_mut().zip(ATA_PROPERTIES) {
-                if let Ok(value) = properties.get(property).parse() {
+                if let Some(value) = fraction(properties.get(property).as_bytes()) {
                     push(family, &[("device", device)], value);
                 }
             }

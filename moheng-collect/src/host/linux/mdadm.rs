@@ -66,7 +66,10 @@ fn add_degraded(roots: &Roots, out: &mut Vec<MetricFamily>) -> Result<(), Collec
         if let Some(count) = folder.number_if_known("raid_disks") {
             push(&mut raid_disks, &[("device", name)], count);
             // An array without redundancy has no such file.
-            let missing = folder.number_if_known("degraded").unwrap_or_default();
+            let missing = match folder.number("degraded") {
+                Err(error) if error.is_no_data() => 0.0,
+                missing => missing?,
+            };
             push(&mut degraded, &[("device", name)], missing);
         }
     }

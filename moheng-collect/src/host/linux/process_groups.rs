@@ -43,7 +43,8 @@ struct Group {
 struct Used {
     user_ticks: u64,
     system_ticks: u64,
-    disk: DiskUsage,
+    /// Nothing while it is not known.
+    disk: Option<DiskUsage>,
 }
 
 /// Of the processes there are.
@@ -88,25 +89,21 @@ impl Collector for ProcessGroups {
                 continue;
             };
             let usage = pid_usage::parse(&content).map_err(|fault| folder.malformed("stat", fault))?;
-            // What others write and read is shown to root only.
-            let disk = folder
-                .read("io")
-                .ok()
-                .and_then(|content| pid_usage::parse_io(&content).ok());
+            let before = state
+                .processes
+                .get(&number)
+                .filter(|before| before.start_ticks == usage.start_ticks);
+            let before = before.map(|before| before.used).unwrap_or_default();
             let used = Used {
                 user_ticks: usage.user_ticks,
                 system_ticks: usage.system_ticks,
-                disk: disk.unwrap_or_default(),
+                disk: disk_usage(&folder)?.or(before.disk),
             };
             let seen = Seen {
                 start_ticks: usage.start_ticks,
                 used,
             };
-            let before = state
-                .processes
-                .get(&number)
-                .filter(|before| before.start_ticks == seen.start_ticks);
-            let grown = used.since(before.map(|before| before.used).unwrap_or_default());
+            let grown = used.since(before);
             let group = state.group(&usage.command, self.groups_max);
             group.used.add(grown);
             group.now.processes += 1;
@@ -145,19 +142,34 @@ impl Used {
         Self {
             user_ticks: self.user_ticks.saturating_sub(before.user_ticks),
             system_ticks: self.system_ticks.saturating_sub(before.system_ticks),
-            disk: DiskUsage {
-                read_bytes: self.disk.read_bytes.saturating_sub(before.disk.read_bytes),
-                written_bytes: self.disk.written_bytes.saturating_sub(before.disk.written_bytes),
-            },
+            disk: self.disk.map(|disk| {
+                let before = before.disk.unwrap_or_default();
+                DiskUsage {
+                    read_bytes: disk.read_bytes.saturating_sub(before.read_bytes),
+                    written_bytes: disk.written_bytes.saturating_sub(before.written_bytes),
+                }
+            }),
         }
     }
 
     fn add(&mut self, other: Self) {
         self.user_ticks += other.user_ticks;
         self.system_ticks += other.system_ticks;
-        self.disk.read_bytes += other.disk.read_bytes;
-        self.disk.written_bytes += other.disk.written_bytes;
+        if let Some(grown) = other.disk {
+            let disk = self.disk.get_or_insert_default();
+            disk.read_bytes += grown.read_bytes;
+            disk.written_bytes += grown.written_bytes;
+        }
     }
+}
+
+/// What others write and read is shown to root only.
+fn disk_usage(process: &Folder) -> Result<Option<DiskUsage>, CollectError> {
+    let Ok(content) = process.read("io") else {
+        return Ok(None);
+    };
+    let usage = pid_usage::parse_io(&content).map_err(|fault| process.malformed("io", fault))?;
+    Ok(Some(usage))
 }
 
 fn add(name: &str, group: &Group, families: &mut FamilySet) {
@@ -171,39 +183,38 @@ fn add(name: &str, group: &Group, families: &mut FamilySet) {
         families.add(metric, help, &labels, ticks as f64 / TICKS_PER_SECOND);
     }
     let resident_bytes = group.now.resident_pages as f64 * system::page_bytes() as f64;
+    let disk = group.used.disk;
     for (metric, help, value) in [
         (
             "processes",
             "Processes by the name of their program.",
-            group.now.processes as f64,
+            Some(group.now.processes as f64),
         ),
         (
             "threads",
             "Threads by the name of their program.",
-            group.now.threads as f64,
+            Some(group.now.threads as f64),
         ),
         (
             "resident_memory_bytes",
             "Memory in use by the name of the program.",
-            resident_bytes,
+            Some(resident_bytes),
         ),
         (
             "read_bytes_total",
             "Bytes read from disks by the name of the program.",
-            group.used.disk.read_bytes as f64,
+            disk.map(|disk| disk.read_bytes as f64),
         ),
         (
             "written_bytes_total",
             "Bytes written to disks by the name of the program.",
-            group.used.disk.written_bytes as f64,
+            disk.map(|disk| disk.written_bytes as f64),
         ),
     ] {
-        families.add(
-            &format!("moheng_process_group_{metric}"),
-            help,
-            &[("group", name)],
-            value,
-        );
+        if let Some(value) = value {
+            let metric = format!("moheng_process_group_{metric}");
+            families.add(&metric, help, &[("group", name)], value);
+        }
     }
 }
 
