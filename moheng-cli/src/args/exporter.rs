@@ -53,6 +53,10 @@ pub(crate) struct ExporterWebArgs {
     )]
     pub(crate) listen_addresses: Vec<String>,
 
+    /// Listen on what the service manager hands over instead (systemd socket units).
+    #[arg(long = "web.systemd-socket")]
+    pub(crate) systemd_socket: bool,
+
     /// File with TLS, users and headers, in the format that Prometheus and its exporters share.
     #[arg(long = "web.config.file", env = "MOHENG_WEB_CONFIG_FILE", value_name = "FILE")]
     pub(crate) web_config_file: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! What the command line accepts.
 
+use moheng_collect::NameFilter;
 use moheng_tsdb::WalCompression;
 
 use super::*;
@@ -144,4 +145,40 @@ fn tsdb_takes_the_arguments_of_promtool() {
         (Some("-5"), Some("7"))
     );
     assert_eq!(selection.matches, ["a", "b"]);
+}
+
+#[test]
+fn filters_of_ethtool_are_node_exporters() {
+    for (flags, devices, metrics) in [
+        ("", NameFilter::All, ".*"),
+        (
+            "--collector.ethtool.device-include=^eth",
+            NameFilter::Include("^eth".to_owned()),
+            ".*",
+        ),
+        (
+            "--collector.ethtool.device-exclude=^lo$ --collector.ethtool.metrics-include=^rx_",
+            NameFilter::Exclude("^lo$".to_owned()),
+            "^rx_",
+        ),
+        (
+            "--collector.ethtool.device-include= --collector.ethtool.device-exclude=^lo$",
+            NameFilter::Exclude("^lo$".to_owned()),
+            ".*",
+        ),
+    ] {
+        let line = format!("moheng-cli collect host --collector.ethtool {flags}");
+        let Ok(Command::Collect(args)) = parse(line.trim_end()) else {
+            panic!("{flags}");
+        };
+        let CollectCommand::Host(host) = args.command;
+        let options = host.options;
+        assert!(options.is_on("ethtool"));
+        assert_eq!(
+            (&options.ethtool_devices, options.fields.ethtool.as_str()),
+            (&devices, metrics)
+        );
+    }
+    assert!(parse("moheng-cli collect host --collector.ethtool.device-include=a --collector.ethtool.device-exclude=b").is_err());
+    assert!(parse("moheng-cli collect host --collector.ethtool.metrics-exclude=a").is_err());
 }

@@ -11,7 +11,7 @@ use super::CommandError;
 use super::run::security;
 use crate::app;
 use crate::args::{ExporterCommand, HostExporterArgs};
-use crate::exporter::{self, HostExporter};
+use crate::exporter::{self, HostExporter, Sockets};
 
 /// How long the thread that collects waits for the next scrape.
 const BETWEEN_SCRAPES_MAX: Duration = Duration::from_mins(5);
@@ -31,6 +31,11 @@ fn host(args: &HostExporterArgs) -> Result<(), CommandError> {
     app::start_logging(&args.log);
     let exporter = HostExporter::new(collectors, !web.disable_exporter_metrics, web.max_requests, clock)
         .map_err(|error| CommandError::Failed(error.to_string()))?;
+    let sockets = if web.systemd_socket {
+        Sockets::Given
+    } else {
+        Sockets::Addresses(&web.listen_addresses)
+    };
     let router = exporter.routes(&web.telemetry_path);
     // One thread takes connections; collecting has its own. Kept between scrapes, it costs less than a new one each time.
     let runtime = Builder::new_current_thread()
@@ -39,6 +44,6 @@ fn host(args: &HostExporterArgs) -> Result<(), CommandError> {
         .build()
         .map_err(|error| CommandError::Failed(format!("cannot start: {error}")))?;
     runtime
-        .block_on(exporter::serve(&web.listen_addresses, router, security))
+        .block_on(exporter::serve(sockets, router, security))
         .map_err(CommandError::Failed)
 }

@@ -4,6 +4,9 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
 
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
@@ -156,4 +159,32 @@ fn what_cannot_be_served_is_said() {
         assert_eq!(finished.code, Some(2), "{flag}");
         assert!(finished.stderr.contains(message), "{flag}: {}", finished.stderr);
     }
+}
+
+#[test]
+fn sockets_of_the_service_manager_are_taken() {
+    let finished = moheng(&["exporter", "host", "--web.systemd-socket"]);
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished.stderr.contains("gave no socket to --web.systemd-socket"),
+        "{}",
+        finished.stderr
+    );
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    // What systemd does: the socket is number 3, and the process is told that it is meant.
+    let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" exporter host --web.systemd-socket \
+                  --collector.disable-defaults --collector.loadavg 3<&0 </dev/null";
+    let mut child = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_moheng-cli")])
+        .stdin(Stdio::from(OwnedFd::from(listener)))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    // Who connects before the exporter runs is answered when it does.
+    let page = request(&address, "GET", "/metrics", &[], "");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    check(page.text(), &["node_load1 "], &[]);
 }
