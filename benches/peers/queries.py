@@ -35,7 +35,7 @@ TICK_S = os.sysconf("SC_CLK_TCK")
 
 # What is asked, how, and the floor: ours / theirs.
 RANGE, SHORT, INSTANT = "range", "short range", "instant"
-SHORT_S = 300
+SHORT_S = 100
 QUERIES = [
     (RANGE, "sum by (instance) (rate(requests_total[5m]))", 0.2),
     (RANGE, "sum by (instance) (rate(requests_total[1m]))", 0.2),
@@ -51,7 +51,7 @@ QUERIES = [
     (RANGE, 'count_values("value", machine_info)', 0.4),
     (RANGE, 'sum by (copy) (label_replace(memory_bytes, "copy", "$1", "instance", "node-(.*)"))', 0.4),
     (SHORT, "histogram_quantile(0.9, sum(rate(waits_seconds[5m])))", 0.3),
-    (SHORT, "sum(rate(waits_seconds[5m]))", 0.3),
+    (SHORT, "histogram_count(sum(rate(waits_seconds[5m])))", 0.3),
     (SHORT, "sum(histogram_quantile(0.9, waits_seconds))", 0.3),
     (INSTANT, "sum(wide)", 0.5),
     (INSTANT, "sum by (slot) (rate(wide[5m]))", 0.5),
@@ -60,7 +60,7 @@ QUERIES = [
 ]
 # Two threads are to be so many times as fast as one.
 TWO_CORES_FLOOR = 1.7
-TWO_CORES_RUNS = 9
+TWO_CORES_RUNS = 15
 # After so much processor time a query is not asked once more.
 LONG_S = 10
 # Floor of peak memory.
@@ -152,21 +152,25 @@ def start_ours(server, data, common, threads):
 
 
 def two_cores(server, data, common, only):
-    """The shortest time of each range query, on one thread and on two."""
+    """The shortest time of each range query, on one thread and on two, asked in turn."""
     asked = [(kind, query) for kind, query, _ in QUERIES if kind != INSTANT and is_wanted(query, only)]
     shortest_s = {}
-    for threads in (1, 2):
-        ours = start_ours(server, data, common, threads)
-        try:
-            for kind, query in asked:
-                ours.ask(kind, query)
-                times_s = []
-                for _ in range(TWO_CORES_RUNS):
+    servers = {}
+    try:
+        for threads in (1, 2):
+            folder = f"{data}-{threads}"
+            shutil.copytree(data, folder)
+            servers[threads] = start_ours(server, folder, common, threads)
+        for kind, query in asked:
+            for run in range(TWO_CORES_RUNS + 1):
+                for threads, ours in servers.items():
                     begin_s = time.monotonic()
                     ours.ask(kind, query)
-                    times_s.append(time.monotonic() - begin_s)
-                shortest_s[threads, query] = min(times_s)
-        finally:
+                    if run > 0:
+                        taken_s = time.monotonic() - begin_s
+                        shortest_s[threads, query] = min(taken_s, shortest_s.get((threads, query), taken_s))
+    finally:
+        for ours in servers.values():
             ours.stop()
     print("| query | one thread ms | two threads ms | times as fast | floor |\n|---|---|---|---|---|")
     for _, query in asked:

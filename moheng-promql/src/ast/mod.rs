@@ -252,6 +252,30 @@ impl Expr {
         &self.kind
     }
 
+    /// What the node is. Neither its depth nor whether it is the same at every step may change.
+    pub(crate) fn kind_mut(&mut self) -> &mut ExprKind {
+        &mut self.kind
+    }
+
+    /// As [`Expr::children`].
+    pub(crate) fn children_mut(&mut self) -> Vec<&mut Self> {
+        match &mut self.kind {
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Selector(_) | ExprKind::Range(_) => {
+                Vec::new()
+            }
+            ExprKind::Subquery(subquery) => vec![&mut subquery.expr],
+            ExprKind::Paren(inner) => vec![inner],
+            ExprKind::Unary(unary) => vec![&mut unary.expr],
+            ExprKind::Binary(binary) => vec![&mut binary.left, &mut binary.right],
+            ExprKind::Aggregate(aggregate) => {
+                let mut all: Vec<&mut Self> = aggregate.parameter.as_deref_mut().into_iter().collect();
+                all.push(&mut aggregate.expr);
+                all
+            }
+            ExprKind::Call(call) => call.arguments.iter_mut().collect(),
+        }
+    }
+
     pub(crate) fn into_kind(self) -> ExprKind {
         self.kind
     }

@@ -57,7 +57,7 @@ impl Evaluator<'_> {
             }
             masks[id].unite(&column.any_present());
             element.labels = self.seen_labels(&element);
-            set.push(element, column.clone())
+            set.push(element, std::mem::take(column))
         })?;
         let none = Mask::empty(grid.steps);
         self.stream(&binary.right, grid, &mut |mut element, column| {
@@ -67,7 +67,7 @@ impl Evaluator<'_> {
                 return Ok(());
             }
             element.labels = self.seen_labels(&element);
-            set.push(element, column.clone())
+            set.push(element, std::mem::take(column))
         })?;
         // One series may come from the left at some steps and from the right at others.
         set.merge_same_labels()?;

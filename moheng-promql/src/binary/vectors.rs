@@ -94,7 +94,7 @@ impl<'q> Evaluator<'q> {
                 labels: self.seen_labels(&element),
                 drops_name: element.drops_name && self.query.delays_name_removal,
             };
-            set.push(seen, column.clone())
+            set.push(seen, std::mem::take(column))
         })?;
         Ok(set)
     }

@@ -17,7 +17,7 @@ use super::settings::{EngineSettings, InstantQuery, RangeQuery};
 use super::{Evaluator, QueryContext, Recorder};
 use crate::ast::{Expr, ExprKind, ValueType};
 use crate::error::QueryError;
-use crate::plan::{Plan, fold};
+use crate::plan::{Plan, fold, propagate};
 use crate::syntax::{MAX_TIME_MS, parse_with};
 use crate::value::{HistogramSample, InstantSample, QueryOutput, QueryValue, RangeSeries, SampleValue};
 
@@ -227,7 +227,8 @@ impl Engine {
             reads_statistics: std::cell::Cell::new(false),
             recorder: None,
         };
-        let expr = fold(expr, &evaluator.query);
+        let mut expr = fold(expr, &evaluator.query);
+        propagate(&mut expr);
         let grid = Grid::new(run.start_ms, run.end_ms, run.step_ms);
         evaluator.fetches = FetchTable::plan(&evaluator, &expr, &grid);
         Ok((evaluator, expr, grid))
@@ -343,7 +344,7 @@ impl Evaluator<'_> {
     fn finished_set(&self, expr: &Expr, grid: &Grid) -> Result<ElementSet<'_, '_>, QueryError> {
         let mut set = ElementSet::new(self)?;
         self.stream(expr, grid, &mut |element, column| {
-            set.push(Element::new(finished_labels(element)), column.clone())
+            set.push(Element::new(finished_labels(element)), std::mem::take(column))
         })?;
         let mut seen = HashSet::with_capacity(set.rows.len());
         if !set

@@ -281,7 +281,7 @@ impl Evaluator<'_> {
         produce(&mut |element, column| {
             let labels = self.seen_labels(&element);
             let drops_name = element.drops_name && self.query.delays_name_removal;
-            results.push(Element { labels, drops_name }, column.clone())
+            results.push(Element { labels, drops_name }, std::mem::take(column))
         })?;
         results.merge_same_labels()?;
         emit(results, sink)

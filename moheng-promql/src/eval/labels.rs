@@ -86,7 +86,7 @@ impl Evaluator<'_> {
             relabel(&mut seen)?;
             // A value of the label counts as the samples that it weighs.
             held.add(seen.labels.get(target).map_or(0, str::len) / BYTES_PER_SAMPLE)?;
-            set.push(seen, column.clone())
+            set.push(seen, std::mem::take(column))
         })?;
         set.merge_same_labels()?;
         emit(set, sink)

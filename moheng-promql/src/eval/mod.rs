@@ -62,7 +62,7 @@ use crate::error::QueryError;
 use crate::functions::{Evaluator as FunctionEvaluator, Special};
 use crate::value::Statistics;
 
-/// Where elements go.
+/// Where elements go. Whoever takes an element may take its column too: it is made anew for the next one.
 pub(crate) type Sink<'s> = dyn FnMut(Element, &mut Column) -> Result<(), QueryError> + 's;
 
 /// What stays the same while a query runs.
@@ -127,7 +127,7 @@ impl<'q> Evaluator<'q> {
     pub(crate) fn collect(&self, expr: &Expr, grid: &Grid) -> Result<ElementSet<'_, 'q>, QueryError> {
         let mut set = ElementSet::new(self)?;
         self.stream(expr, grid, &mut |element, column| {
-            set.push(element, column.clone())
+            set.push(element, std::mem::take(column))
         })?;
         Ok(set)
     }
@@ -254,7 +254,7 @@ impl<'q> Evaluator<'q> {
         let mut set = ElementSet::new(self)?;
         produce(&mut |element, column| {
             let labels = self.seen_labels(&element);
-            set.push(Element::new(labels), column.clone())
+            set.push(Element::new(labels), std::mem::take(column))
         })?;
         set.merge_same_labels()?;
         emit(set, sink)
@@ -304,7 +304,7 @@ pub(crate) fn names_are_uniform(expr: &Expr) -> bool {
     }
 }
 
-fn selector_names_one_metric(selector: &crate::ast::Selector) -> bool {
+pub(crate) fn selector_names_one_metric(selector: &crate::ast::Selector) -> bool {
     let names_metric = |matcher: &moheng_metrics::Matcher| {
         matcher.name() == moheng_metrics::METRIC_NAME && matcher.op() == moheng_metrics::MatchOp::Equal
     };

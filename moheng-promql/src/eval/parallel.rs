@@ -201,7 +201,7 @@ fn work_off<'a>(
     let mut done = Vec::with_capacity(jobs.len());
     for job in jobs {
         if let Some((element, remarks)) = work(job, worker)? {
-            done.push((element, worker.column.clone(), remarks));
+            done.push((element, std::mem::take(&mut worker.column), remarks));
         }
     }
     Ok(done)

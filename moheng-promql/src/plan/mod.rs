@@ -1,8 +1,10 @@
 //! [`Plan`]: how a query is evaluated, and what that took.
 
 mod fold;
+mod propagate;
 
 pub(crate) use fold::fold;
+pub(crate) use propagate::propagate;
 
 use std::fmt;
 

@@ -16,6 +16,7 @@ mod extremes;
 mod limits;
 mod over_database;
 mod plans;
+mod propagation;
 mod range_matches_instant;
 mod round_trip;
 mod scripts;

@@ -63,6 +63,15 @@ fn plans() {
         "a - a offset 1d",
         "-\n  a  [-299999 ms to 1200000 ms]\n  a offset 1d  [-86699999 ms to -85200000 ms]\n",
     );
+    // Elements without a partner are not read where that cannot hide an error.
+    check_plan(
+        "sum by (x) (a{x='1', y='2'}) / on (x) sum by (x) (b)",
+        "/ on (x)\n  sum by (x)\n    a{x=\"1\",y=\"2\"}  [-299999 ms to 1200000 ms]\n  sum by (x)\n    b{x=\"1\"}  [-299999 ms to 1200000 ms]\n",
+    );
+    check_plan(
+        "a{x='1'} / on (x) b",
+        "/ on (x)\n  a{x=\"1\"}  [-299999 ms to 1200000 ms]\n  b  [-299999 ms to 1200000 ms]\n",
+    );
     check_plan(
         "max_over_time((a)[1m:10s])",
         "max_over_time()\n  subquery [1m:10s]\n    ( )\n      a  [-349999 ms to 1200000 ms]\n",
