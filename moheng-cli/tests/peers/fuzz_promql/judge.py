@@ -469,16 +469,16 @@ def is_near(value, expected):
 
 def extrapolated(points, end_ms, range_ms, is_rate, is_old):
     """The growth of a counter over a window: before and since the zero crossing is taken into account last."""
-    times = [(time_ms - end_ms) / 1000 for time_ms, _ in points]
+    first_ms, last_ms = points[0][0], points[-1][0]
     values = [value for _, value in points]
     growth = values[-1] - values[0]
     for before, value in zip(values, values[1:]):
         if value < before:
             growth += before
-    sampled = times[-1] - times[0]
+    sampled = (last_ms - first_ms) / 1000
     average = sampled / (len(values) - 1)
     threshold = average * 1.1
-    to_start, to_end = times[0] + range_ms / 1000, -times[-1]
+    to_start, to_end = (first_ms - (end_ms - range_ms)) / 1000, (end_ms - last_ms) / 1000
     to_zero = math.inf
     if growth > 0 and values[0] >= 0:
         to_zero = sampled * (values[0] / growth)
