@@ -7,8 +7,8 @@ use moheng_metrics::{
 };
 
 use super::{
-    AggregateExpr, AtModifier, BinaryExpr, DurationExpr, Expr, ExprKind, Fill, GroupModifier, Grouping,
-    NumberLiteral, Selector, Side, TimeModifiers, UnaryOp, VectorMatching, push_quoted,
+    AggregateExpr, AtModifier, BinaryExpr, BinaryOp, DurationExpr, Expr, ExprKind, Fill, GroupModifier,
+    Grouping, NumberLiteral, Selector, Side, TimeModifiers, UnaryOp, VectorMatching, push_quoted,
 };
 
 impl Display for Expr {
@@ -34,7 +34,12 @@ impl Display for Expr {
             ExprKind::Paren(inner) => write!(f, "({inner})"),
             ExprKind::Unary(unary) => write!(f, "{}{}", unary.op.as_str(), unary.expr),
             ExprKind::Binary(binary) => {
-                write!(f, "{} {} {}", binary.left, binary.operator_text(), binary.right)
+                if binary.is_power_of_infinity() {
+                    f.write_str(BARE_INFINITY)?;
+                } else {
+                    binary.left.fmt(f)?;
+                }
+                write!(f, " {} {}", binary.operator_text(), binary.right)
             }
             ExprKind::Aggregate(aggregate) => {
                 f.write_str(&aggregate.head_text())?;
@@ -135,7 +140,17 @@ impl Display for DurationExpr {
     }
 }
 
+/// Infinity without the sign that it is printed with elsewhere.
+pub(super) const BARE_INFINITY: &str = "Inf";
+
 impl BinaryExpr {
+    /// Whether it is a power of infinity, whose sign would read as one of the whole power.
+    pub(super) fn is_power_of_infinity(&self) -> bool {
+        let is_infinity = |number: &NumberLiteral| number.value == f64::INFINITY;
+        self.op == BinaryOp::Power
+            && matches!(self.left.kind(), ExprKind::Number(number) if is_infinity(number))
+    }
+
     /// The operator with all its modifiers.
     pub(crate) fn operator_text(&self) -> String {
         let mut text = self.op.as_str().to_owned();

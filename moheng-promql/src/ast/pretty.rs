@@ -1,6 +1,6 @@
 //! The text of an expression on several lines.
 
-use super::display::sign_text;
+use super::display::{BARE_INFINITY, sign_text};
 use super::{Expr, ExprKind, Subquery};
 
 /// Expressions that fit so many characters stay on one line.
@@ -31,7 +31,11 @@ fn push_inline(expr: &Expr, level: usize, out: &mut String) {
             push_inline(&unary.expr, level, out);
         }
         ExprKind::Binary(binary) => {
-            push_inline(&binary.left, level, out);
+            if binary.is_power_of_infinity() {
+                out.push_str(BARE_INFINITY);
+            } else {
+                push_inline(&binary.left, level, out);
+            }
             out.push('\n');
             indent(level, out);
             out.push_str(&binary.operator_text());

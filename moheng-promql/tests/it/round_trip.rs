@@ -28,6 +28,8 @@ fn special_cases() {
         "{__name__=~\"a.*\"}",
         "bool_metric + on:metric",
         "-2 ^ 2",
+        "+Inf ^ 0 - -Inf ^ Inf ^ +Inf",
+        "Inf ^ (aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa + bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb)",
         "- - 5",
         "-1m30s",
         "a - -0m + -0 + - -0s",
