@@ -148,6 +148,39 @@ fn a_missing_file_is_no_data_and_a_broken_one_is_named() {
 }
 
 #[test]
+fn newer_kernels_tell_more() {
+    let found = collect_from(
+        &[
+            (
+                "proc/meminfo",
+                "MemTotal:        8000 kB\nMemAvailable:    5000 kB\nZswap:             12 kB\nZswapped:          40 kB\n\
+                 KernelStack:      7 kB\nPercpu:           640 kB\nShmemPmdMapped:     3 kB\nHugePages_Surp:       2\n\
+                 DirectMap1G:    1024 kB\n",
+            ),
+            // With version 2 of control groups, all controllers are in one hierarchy, which has no number.
+            (
+                "proc/cgroups",
+                "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t0\t172\t1\nmemory\t0\t172\t0\n",
+            ),
+        ],
+        &["meminfo", "cgroups"],
+    );
+    for (name, labels, expected) in [
+        ("node_memory_MemAvailable_bytes", &[][..], 5_120_000.0),
+        ("node_memory_Zswap_bytes", &[], 12_288.0),
+        ("node_memory_Zswapped_bytes", &[], 40_960.0),
+        ("node_memory_Percpu_bytes", &[], 655_360.0),
+        ("node_memory_ShmemPmdMapped_bytes", &[], 3_072.0),
+        ("node_memory_HugePages_Surp", &[], 2.0),
+        ("node_memory_DirectMap1G_bytes", &[], 1_048_576.0),
+        ("node_cgroups_cgroups", &[("subsys_name", "cpu")], 172.0),
+        ("node_cgroups_enabled", &[("subsys_name", "memory")], 0.0),
+    ] {
+        assert_eq!(value(&found.families, name, labels), Some(expected), "{name}");
+    }
+}
+
+#[test]
 fn cpu_counters_survive_a_kernel_that_goes_back() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("proc")).unwrap();
