@@ -1,7 +1,9 @@
-//! [`Symbols`]: the texts of an index by number, every 32nd with its place in memory; [`SymbolCache`] keeps those read lately.
+//! [`Symbols`]: the texts of an index by number, every 32nd with its place in memory, and those read lately; [`SymbolCache`] is what one
+//! reader holds of them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::FixedState;
 
@@ -14,8 +16,11 @@ use crate::storage::Blob;
 /// The place of one in so many texts is kept.
 const GROUP_TEXTS: u32 = 32;
 
-/// A cache holds at most so many groups.
+/// A reader holds at most so many groups.
 const CACHED_GROUPS_MAX: usize = 8192;
+
+/// So many groups stay in memory for the next reader: about a megabyte.
+const KEPT_GROUPS_MAX: usize = 1024;
 
 /// Where the texts are.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub(super) struct Symbols {
     start: u64,
     end: u64,
     is_by_offset: bool,
+    /// Groups read lately, by number.
+    kept: Mutex<HashMap<u32, Arc<Group>, FixedState>>,
 }
 
 impl Symbols {
@@ -38,6 +45,7 @@ impl Symbols {
             start: offset + 8,
             end: 0,
             is_by_offset: version == IndexVersion::V1,
+            kept: Mutex::default(),
         };
         symbols.end = visit_section(blob, offset, |position, reader| {
             reader.text()?;
@@ -52,7 +60,25 @@ impl Symbols {
 
     /// Memory held, in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.groups.capacity() * size_of::<u64>()
+        let kept: usize = self.kept().values().map(|group| group.heap_bytes()).sum();
+        self.groups.capacity() * size_of::<u64>() + kept
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<u32, Arc<Group>, FixedState>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn group(&self, blob: &Blob, number: u32) -> Result<Arc<Group>, Error> {
+        if let Some(group) = self.kept().get(&number) {
+            return Ok(Arc::clone(group));
+        }
+        let group = Arc::new(self.read_group(blob, number)?);
+        let mut kept = self.kept();
+        if kept.len() >= KEPT_GROUPS_MAX {
+            kept.clear();
+        }
+        kept.insert(number, Arc::clone(&group));
+        Ok(group)
     }
 
     /// The group a reference belongs to, and the place of its text in there.
@@ -110,6 +136,10 @@ impl Group {
         Ok(group)
     }
 
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.text.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     fn get(&self, place: usize) -> Option<&str> {
         let start = match place.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
@@ -122,7 +152,7 @@ impl Group {
 /// Texts read lately.
 #[derive(Debug, Default)]
 pub(super) struct SymbolCache {
-    groups: HashMap<u32, Group, FixedState>,
+    groups: HashMap<u32, Arc<Group>, FixedState>,
 }
 
 impl SymbolCache {
@@ -139,7 +169,7 @@ impl SymbolCache {
         let (group, place) = symbols.place(reference);
         let texts = match self.groups.entry(group) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(symbols.read_group(blob, group)?),
+            Entry::Vacant(entry) => entry.insert(symbols.group(blob, group)?),
         };
         match texts.get(place) {
             Some(_) => Ok(()),
