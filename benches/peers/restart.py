@@ -3,9 +3,11 @@
 
 Run by hand; needs prometheus in PATH (Debian: apt install prometheus) and cargo:
 
-    python3 benches/peers/restart.py [--series 1000000] [--samples 1 100] [--program PATH_OF_THE_EXAMPLE_restart]
+    cargo build --release -p moheng-cli
+    python3 benches/peers/restart.py [--series 1000000] [--samples 120] [--cases snapshot log] [--runs-here 3]
 
-The directory is filled here, as scrapes would, by a process that dies; each side then opens a copy of it.
+The directory is filled here, as scrapes would, by a process that dies; for the case with a snapshot it is opened and closed once more.
+Each side then opens copies of it.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -45,23 +48,23 @@ def processor_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def prometheus(path, root):
-    """Opens a directory with Prometheus and returns what it took."""
+def serve(command, path, root):
+    """Opens a directory with a server and returns what it took until the server was ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = os.path.join(root, "prometheus.yml")
+    config = os.path.join(root, "empty.yml")
     with open(config, "w", encoding="utf-8") as file:
         file.write("global: {}\n")
-    with open(os.path.join(root, "prometheus.log"), "w", encoding="utf-8") as log:
+    with open(os.path.join(root, "server.log"), "w", encoding="utf-8") as log:
         begin = time.monotonic()
         process = subprocess.Popen(
-            ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={path}",
-             f"--web.listen-address={address}", "--storage.tsdb.retention.time=100y"], stdout=log, stderr=log)
+            [*command, f"--config.file={config}", f"--storage.tsdb.path={path}", f"--web.listen-address={address}",
+             "--storage.tsdb.retention.time=100y", "--enable-feature=memory-snapshot-on-shutdown"], stdout=log, stderr=log)
         try:
             while True:
                 if process.poll() is not None:
-                    sys.exit(f"Prometheus ended; see {log.name}")
+                    sys.exit(f"{command[0]} ended; see {log.name}")
                 try:
                     urllib.request.urlopen(f"http://{address}/-/ready", timeout=5).close()
                     break
@@ -71,51 +74,80 @@ def prometheus(path, root):
             with urllib.request.urlopen(f"http://{address}/metrics", timeout=60) as page:
                 lines = page.read().decode().splitlines()
         finally:
-            process.terminate()
+            # As if it were killed: closing is not what is measured.
+            process.kill()
             process.wait(120)
     value = lambda name: next(float(line.split()[1]) for line in lines if line.startswith(name + " "))
-    return {"wall": value("prometheus_tsdb_data_replay_duration_seconds"), "ready": wall, "cpu": cpu,
-            "resident": value("process_resident_memory_bytes"), "heap": value("go_memstats_heap_alloc_bytes"),
+    return {"wall": wall, "cpu": cpu, "resident": value("process_resident_memory_bytes"),
             "series": value("prometheus_tsdb_head_series")}
 
 
-def measure(program, series, samples):
+def read_all(path):
+    """Has the files in memory, so that neither side waits for the disk."""
+    for directory, _, names in os.walk(path):
+        for name in names:
+            with open(os.path.join(directory, name), "rb") as file:
+                while file.read(1 << 20):
+                    pass
+
+
+def compare(what, path, root, arguments):
+    """Each side opens copies of a directory in turn; medians are printed."""
+    sides = {"here": [os.path.join(arguments.target, "moheng-cli"), "run"], "Prometheus": ["prometheus"]}
+    found = {name: [] for name in sides}
+    for number in range(max(arguments.runs, arguments.runs_here)):
+        for name, command in sides.items():
+            if number >= (arguments.runs_here if name == "here" else arguments.runs):
+                continue
+            copy = os.path.join(root, "copy")
+            shutil.copytree(path, copy)
+            os.sync()
+            read_all(copy)
+            found[name].append(serve(command, copy, root))
+            shutil.rmtree(copy)
+    here, there = ({key: statistics.median(one[key] for one in side) for key in side[0]} for side in found.values())
+    assert here["series"] == there["series"], (here, there)
+    print(f"{here['series']:.0f} series, {what}:")
+    for name in ("wall", "cpu"):
+        print(f"  {name}: here {here[name]:.2f} s ({', '.join(f'{one[name]:.2f}' for one in found['here'])}), "
+              f"Prometheus {there[name]:.2f} s, ratio {here[name] / there[name]:.3f}")
+    print(f"  resident: here {here['resident'] / here['series']:.0f} B/series, "
+          f"Prometheus {there['resident'] / here['series']:.0f}, ratio {here['resident'] / there['resident']:.2f}", flush=True)
+
+
+def measure(example, samples, arguments):
     root = tempfile.mkdtemp(prefix="moheng-restart-")
     path = os.path.join(root, "data")
-    filled = run(program, "fill", path, str(series), str(samples), expect=-6)
-    filled = json.loads(filled)
-    for what in ["with chunks_head", "from the log alone"]:
-        if what == "from the log alone":
-            shutil.rmtree(os.path.join(path, "chunks_head"), ignore_errors=True)
-        elif not os.path.isdir(os.path.join(path, "chunks_head")):
-            continue
-        ours, theirs = (os.path.join(root, name) for name in ("ours", "theirs"))
-        for copy in (ours, theirs):
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(path, copy)
-        here, there = json.loads(run(program, "open", ours)), prometheus(theirs, root)
-        print(f"{series} series with {samples} samples, {what}:")
-        assert here["series"] == there["series"], (here, there)
-        for name in ("wall", "cpu"):
-            print(f"  {name}: here {here[name]:.2f} s, Prometheus {there[name]:.2f} s, "
-                  f"ratio {there[name] / max(here[name], 0.001):.1f}")
-        print(f"  resident: here {here['resident'] / series:.0f} B/series, Prometheus {there['resident'] / series:.0f} "
-              f"(heap {there['heap'] / series:.0f}), ratio {here['resident'] / there['resident']:.2f}")
-        print(f"  reading everything here: {here['read_ns']} ns/sample")
-    print(f"  resident after appending: {filled['resident'] / series:.0f} B/series, "
+    filled = json.loads(run(example, "fill", path, str(arguments.series), str(samples), expect=-6))
+    print(f"{samples} samples each; resident after appending: {filled['resident'] / arguments.series:.0f} B/series, "
           f"{filled['chunks_mapped']} of {filled['chunks']} chunks in files")
+    if "snapshot" in arguments.cases:
+        closed = os.path.join(root, "closed")
+        shutil.copytree(path, closed)
+        run(example, "close", closed)
+        compare("with the chunk snapshot of a clean end", closed, root, arguments)
+        shutil.rmtree(closed)
+    if "log" in arguments.cases:
+        if os.path.isdir(os.path.join(path, "chunks_head")):
+            compare("with full chunks in files", path, root, arguments)
+            shutil.rmtree(os.path.join(path, "chunks_head"))
+        compare("from the log alone", path, root, arguments)
     shutil.rmtree(root)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--series", type=int, default=1_000_000)
-    parser.add_argument("--samples", type=int, nargs="+", default=[1, 100])
-    parser.add_argument("--program")
+    parser.add_argument("--samples", type=int, nargs="+", default=[120])
+    parser.add_argument("--cases", nargs="+", choices=("snapshot", "log"), default=["snapshot", "log"])
+    parser.add_argument("--runs", type=int, default=1, help="of Prometheus")
+    parser.add_argument("--runs-here", type=int, default=3)
+    parser.add_argument("--target", default=os.path.join(ROOT, "target", "release"), help="where moheng-cli was built")
+    parser.add_argument("--program", help="the built example restart")
     arguments = parser.parse_args()
-    program = arguments.program or build()
+    example = arguments.program or build()
     for samples in arguments.samples:
-        measure(program, arguments.series, samples)
+        measure(example, samples, arguments)
 
 
 main()

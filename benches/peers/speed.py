@@ -208,7 +208,7 @@ def measure(server, parameters, time_seconds):
         parameters |= {"start": time_seconds - 600, "end": time_seconds}
     answer = server.get(path, parameters)
     begin, count = server.seconds(), 0
-    while count < 400 and (count < 3 or server.seconds() - begin < 0.6):
+    while count < 4000 and (count < 3 or server.seconds() - begin < 0.6):
         answer = server.get(path, parameters)
         count += 1
     return (server.seconds() - begin) / count * 1e3, answer
@@ -238,7 +238,16 @@ def compare_select(arguments, work):
                 if answers[0] != answers[1]:
                     raise RuntimeError(f"{what}: {answers[0]!s:.300} but {answers[1]!s:.300}")
             found = answers[0]["result"][0]["value"][1] if floor and "query" in parameters else ""
-            row(f"{case}: {what} ({found})", *map(statistics.median, times), floor or 9, "ms")
+            spent = [statistics.median(one) for one in times]
+            if not floor:
+                row(f"{case}: {what}", *spent, 9, "ms")
+                requests = spent
+            elif spent[0] < 3 * requests[0]:
+                net = [one - request for one, request in zip(spent, requests)]
+                row(f"{case}: {what} ({found}), request included", *spent, 9, "ms")
+                row(f"{case}: {what} ({found})", *net, floor, "ms")
+            else:
+                row(f"{case}: {what} ({found})", *spent, floor, "ms")
         theirs.stop()
         ours.stop()
         shutil.rmtree(work / "theirs")
