@@ -17,7 +17,7 @@ STEPS = 300
 # What 2.42 says of texts that are queries for Prometheus 3.
 NEWER_SYNTAX = [
     ("durations are numbers", "unexpected duration"),
-    ("durations are numbers", 'unexpected number "[^"]*" in (offset|subquery)'),
+    ("durations are numbers", r'unexpected number "[^"]*"(\.\.\.)? in (offset|subquery)'),
     ("durations are expressions", "unexpected <op:[-+*/%^]> in (offset|subquery)"),
     ("durations are expressions", r'unexpected "\(" in (offset|subquery)'),
     ("durations are expressions", "missing unit character in duration"),
@@ -262,6 +262,8 @@ class Judge:
         """The rule that explains one value that is not the same, where all parts are."""
         labels, time_ms, theirs, ours = difference
         name = getattr(node, "name", None)
+        if isinstance(node, Call) and any(forgets_at(part, grid) for part in node.arguments):
+            return "subqueries that begin with the query forget @"
         inputs = [value for part in parts if part for (_, at), value in part.points().items() if at == time_ms]
         if self.is_moving_window(node, grid, inputs, difference):
             return "windows that @ fixes do not move"
@@ -369,6 +371,13 @@ def wavers(node, first, second, ours):
 def forgets_labels(node):
     """Whether 2.42 puts the label of `count_values` in the place of one of its grouping's from the second step on: there is room for it."""
     return node.grouping is not None and node.grouping[0] == "by" and len(node.grouping[1]) == 3 and node.parameter.value < max(node.grouping[1])
+
+
+def forgets_at(part, grid):
+    """Whether it is a subquery with `offset` whose first point is that of the query, and something inside it has `@`."""
+    if not isinstance(part, Subquery) or not part.modifiers.offset_ms or grid.of(part).start_ms != grid.start_ms:
+        return False
+    return any(inner.modifiers.at is not None for inner in part.inner.walk() if isinstance(inner, (Selector, Subquery)))
 
 
 def forgets_offset(node):
