@@ -13,7 +13,7 @@ pub(crate) use groups::LabelKeys;
 use self::histograms::Histograms;
 use crate::ast::{AggregateExpr, AggregateOp, Expr};
 use crate::error::QueryError;
-use crate::eval::{Evaluator, Grid, Mean, Sink, Sum, Variance};
+use crate::eval::{Evaluator, Grid, Largest, Mean, Sink, Smallest, Sum, Variance};
 
 impl Evaluator<'_> {
     pub(crate) fn stream_aggregate(
@@ -25,12 +25,8 @@ impl Evaluator<'_> {
         match aggregate.op {
             AggregateOp::Sum => self.stream_reduced::<Sum>(aggregate, Histograms::Sum, grid, sink),
             AggregateOp::Avg => self.stream_reduced::<Mean>(aggregate, Histograms::Mean, grid, sink),
-            AggregateOp::Min => {
-                self.stream_reduced::<reduce::Smallest>(aggregate, Histograms::Ignored, grid, sink)
-            }
-            AggregateOp::Max => {
-                self.stream_reduced::<reduce::Largest>(aggregate, Histograms::Ignored, grid, sink)
-            }
+            AggregateOp::Min => self.stream_reduced::<Smallest>(aggregate, Histograms::Ignored, grid, sink),
+            AggregateOp::Max => self.stream_reduced::<Largest>(aggregate, Histograms::Ignored, grid, sink),
             AggregateOp::Count => {
                 self.stream_reduced::<reduce::Count>(aggregate, Histograms::Counted, grid, sink)
             }

@@ -59,60 +59,6 @@ impl Evaluator<'_> {
     }
 }
 
-/// `min`: `NaN` only where there is nothing else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Smallest(f64);
-
-impl Default for Smallest {
-    fn default() -> Self {
-        Self(f64::NAN)
-    }
-}
-
-impl Summary for Smallest {
-    #[inline]
-    fn add(&mut self, value: f64) {
-        if value < self.0 || self.0.is_nan() {
-            self.0 = value;
-        }
-    }
-
-    fn merge(&mut self, later: &Self) {
-        self.add(later.0);
-    }
-
-    fn result(&self) -> f64 {
-        self.0
-    }
-}
-
-/// `max`: `NaN` only where there is nothing else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Largest(f64);
-
-impl Default for Largest {
-    fn default() -> Self {
-        Self(f64::NAN)
-    }
-}
-
-impl Summary for Largest {
-    #[inline]
-    fn add(&mut self, value: f64) {
-        if value > self.0 || self.0.is_nan() {
-            self.0 = value;
-        }
-    }
-
-    fn merge(&mut self, later: &Self) {
-        self.add(later.0);
-    }
-
-    fn result(&self) -> f64 {
-        self.0
-    }
-}
-
 /// `count`
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count(u32);

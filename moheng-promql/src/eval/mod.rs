@@ -43,7 +43,7 @@ pub(crate) use histogram_total::HistogramTotal;
 pub(crate) use input::TimeRange;
 pub(crate) use limits::{Held, histogram_samples};
 pub(crate) use numeric::{
-    Mean, Sum, Summary, Variance, number_text, order_key, quantile_of_sorted, value_of_key,
+    Largest, Mean, Smallest, Sum, Summary, Variance, number_text, order_key, quantile_of_sorted, value_of_key,
 };
 pub(crate) use recorder::Recorder;
 pub(crate) use scalars::smaller_or_larger;

@@ -229,3 +229,57 @@ pub(crate) fn number_text(value: f64) -> String {
     moheng_metrics::format_json_float(value, &mut text);
     text
 }
+
+/// The smallest value, of equal ones the first: `NaN` only where there is nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Smallest(f64);
+
+impl Default for Smallest {
+    fn default() -> Self {
+        Self(f64::NAN)
+    }
+}
+
+impl Summary for Smallest {
+    #[inline]
+    fn add(&mut self, value: f64) {
+        if value < self.0 || self.0.is_nan() {
+            self.0 = value;
+        }
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.add(later.0);
+    }
+
+    fn result(&self) -> f64 {
+        self.0
+    }
+}
+
+/// The largest value, of equal ones the first: `NaN` only where there is nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Largest(f64);
+
+impl Default for Largest {
+    fn default() -> Self {
+        Self(f64::NAN)
+    }
+}
+
+impl Summary for Largest {
+    #[inline]
+    fn add(&mut self, value: f64) {
+        if value > self.0 || self.0.is_nan() {
+            self.0 = value;
+        }
+    }
+
+    fn merge(&mut self, later: &Self) {
+        self.add(later.0);
+    }
+
+    fn result(&self) -> f64 {
+        self.0
+    }
+}

@@ -52,7 +52,6 @@ pub(crate) struct WindowFunction<'a> {
 pub(crate) struct Scratch {
     keys: Vec<u64>,
     positions: Vec<u32>,
-    extremes: Vec<f64>,
 }
 
 /// The samples `first..end` of a series that one window contains, at least one.
@@ -131,8 +130,8 @@ impl WindowFunction<'_> {
                 summary::summarize::<super::numeric::Variance>(self, samples, out);
                 out.map(f64::sqrt);
             }
-            RangeFunction::Min => extreme::values(self, samples, scratch, out, |value, other| value < other),
-            RangeFunction::Max => extreme::values(self, samples, scratch, out, |value, other| value > other),
+            RangeFunction::Min => summary::summarize::<super::numeric::Smallest>(self, samples, out),
+            RangeFunction::Max => summary::summarize::<super::numeric::Largest>(self, samples, out),
             RangeFunction::TimeOfMin => {
                 extreme::times(self, samples, scratch, out, |value, other| value < other);
             }

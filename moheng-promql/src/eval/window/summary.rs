@@ -1,4 +1,4 @@
-//! `sum`, `avg`, `stddev` and `stdvar` over time.
+//! `sum`, `avg`, `min`, `max`, `stddev` and `stdvar` over time.
 
 use moheng_metrics::FloatColumns;
 
