@@ -230,10 +230,13 @@ impl Replay<'_> {
             let data = page.data();
             for (slot, (tail, series)) in tails.iter_mut().zip(&data.series).enumerate() {
                 tail.set_from(series);
-                if (tail.has_samples || data.late(slot).is_some()) && !tail.is_published {
+                let has_samples = tail.has_samples || data.late(slot).is_some();
+                if has_samples && !tail.is_published {
                     tail.is_published = true;
                     used.push(id);
                 }
+                // Only a chunk snapshot may know its labels, from before the log was shortened.
+                tail.is_logged &= has_samples;
                 id += 1;
             }
         }

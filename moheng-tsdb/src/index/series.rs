@@ -81,6 +81,7 @@ impl SeriesReader {
     }
 
     fn pack_labels(&mut self) -> Result<Labels, Error> {
+        self.cache.make_room();
         if !self.has_names_of_packed() {
             self.check_names()?;
         }
@@ -133,6 +134,7 @@ impl SeriesReader {
 
     /// The value of a label of the series.
     pub(crate) fn label(&mut self, name: &str) -> Result<Option<&str>, Error> {
+        self.cache.make_room();
         self.load_symbols()?;
         let symbols = &self.index.symbols;
         let found = self
@@ -159,7 +161,6 @@ impl SeriesReader {
     }
 
     fn load_symbols(&mut self) -> Result<(), Error> {
-        self.cache.make_room();
         for &(name, value) in &self.labels {
             self.cache.load(&self.index.blob, &self.index.symbols, name)?;
             self.cache.load(&self.index.blob, &self.index.symbols, value)?;

@@ -284,3 +284,41 @@ fn deleted_chunks_in_files_stay_deleted_through_a_chunk_snapshot() {
     drop(db);
     assert_eq!(content(&open_memory(&directory, &settings)), of(&expected));
 }
+
+#[test]
+fn labels_that_only_a_chunk_snapshot_knew_are_logged_again() {
+    let crashing = settings(WalSync::Always);
+    let mut closing = crashing.clone();
+    closing.snapshot_on_close = true;
+    for closed in 1..9 {
+        let directory = MemoryDirectory::new();
+        for minute in 0..closed {
+            let db = open_memory(&directory, &closing);
+            append(&db, &[(0, minute * MINUTE_MS, 1.0)]);
+            db.close().unwrap();
+        }
+        let db = open_memory(&directory, &crashing);
+        append(&db, &[(1, 8 * HOUR_MS, 2.0)]);
+        // The log is shortened, and without the series that is only in a block now.
+        db.compact().unwrap();
+        drop(db);
+        let db = open_memory(&directory, &crashing);
+        append(&db, &[(0, 8 * HOUR_MS, 3.0)]);
+        let all = content(&db);
+        drop(db);
+        remove_snapshots(&directory);
+        assert_eq!(content(&open_memory(&directory, &crashing)), all, "{closed}");
+    }
+}
+
+fn remove_snapshots(directory: &MemoryDirectory) {
+    let entries = directory.list("").unwrap().into_iter();
+    for snapshot in entries.filter(|entry| entry.name.starts_with("chunk_snapshot")) {
+        for file in directory.list(&snapshot.name).unwrap() {
+            directory
+                .remove(&format!("{}/{}", snapshot.name, file.name))
+                .unwrap();
+        }
+        directory.remove(&snapshot.name).unwrap();
+    }
+}
